@@ -1,0 +1,29 @@
+"""A reverse-mode autograd engine to read in an hour.
+
+Read it in floor order: `tape.py` (one door, `bind`, writes every operation down), `ops/` (each operation with
+its derivative rules beside it), `backward.py` (the tape read backwards), `tensor.py` (operators for the
+user), `transforms.py` (grad, vjp, jvp and their nesting). `kernels/` holds the loops that do the arithmetic.
+"""
+
+from autodiff.check import check_gradients
+from autodiff.errors import GradientError
+from autodiff.ops import *  # noqa: F403
+from autodiff.ops import __all__ as _operations
+from autodiff.tape import no_grad, primitive
+from autodiff.tensor import Tensor
+from autodiff.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp
+
+__all__ = [
+    "GradientError",
+    "Tensor",
+    "check_gradients",
+    "grad",
+    "hessian",
+    "jacobian",
+    "jvp",
+    "no_grad",
+    "primitive",
+    "value_and_grad",
+    "vjp",
+    *_operations,
+]

@@ -1,0 +1,174 @@
+"""Reverse-mode differentiation: read a tape from its end to its beginning.
+
+Let L be the scalar ⟨seed, output⟩. The cotangent of a variable x is ∂L/∂x, an array of x's shape. The output's
+cotangent is the seed. Walking back, each node turns the cotangent of its result into one contribution for
+each of its operands (a vector times a Jacobian that nobody builds), and contributions to the same variable
+add up, since it influenced L along several paths. A variable must therefore wait until all that was made
+from it has contributed: the walk goes from the youngest to the oldest, and an operand is always older than
+its result. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+import numpy as np
+
+from autodiff import tape
+from autodiff.errors import GradientError, describe
+from autodiff.ops import add, astype, sum_to
+from autodiff.tape import Array, Node, Variable
+
+Observer = Callable[[Variable, Array, Sequence[Array | None]], None]
+"""`observer(variable, cotangent, contributions)`: called at each step of the walk, with the variable, its
+complete cotangent, and what its node contributes to each of its operands (None: nothing)."""
+
+
+def backward(output: Variable, seed: Array, *, create_graph: bool = False, observer: Observer | None = None) -> None:
+    """Add ∂⟨seed, output⟩/∂x to `x.grad` of every leaf x that requires a gradient, and of those that retain it.
+
+    The seed has the output's shape and dtype. With `create_graph` the gradients are recorded in turn.
+
+    Raises:
+        GradientError: the output is not recorded, or a value that a rule needs has been changed since.
+    """
+    if not output.requires_grad:
+        raise GradientError(
+            "backward: this tensor is not recorded, so there is nothing to differentiate. Give a leaf "
+            "requires_grad=True before computing with it, and compute outside of no_grad()."
+        )
+    variables = ancestry(output)
+    kept = [variable for variable in variables if variable.node is None or variable.retains_grad]
+    with tape.recording(create_graph):
+        cotangents = walk(variables, seed, kept, create_graph=create_graph, observer=observer)
+        for variable in kept:
+            if id(variable) in cotangents:
+                _accumulate_grad(variable, cotangents[id(variable)])
+
+
+def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_graph: bool) -> list[Array | None]:
+    """Return ∂⟨seed, output⟩/∂x for each target x, None where no path leads, and leave every `.grad` alone."""
+    variables = _made_from(targets, ancestry(output, stop=targets))
+    with tape.recording(create_graph):
+        cotangents = walk(variables, seed, targets, create_graph=create_graph)
+    return [cotangents.get(id(target)) for target in targets]
+
+
+def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable]:
+    """Return the recorded variables that led to the output, itself included, oldest first.
+
+    Age is a topological order. Nothing is sought behind the variables in `stop`.
+    """
+    ends = {id(variable) for variable in stop}
+    seen = {id(output)}
+    found = [output]
+    for variable in found:  # it grows as we go
+        if variable.node is None or id(variable) in ends:
+            continue
+        for operand in variable.node.inputs:
+            if isinstance(operand, Variable) and operand.requires_grad and id(operand) not in seen:
+                seen.add(id(operand))
+                found.append(operand)
+    found.sort(key=_age)
+    return found
+
+
+def _age(variable: Variable) -> int:
+    return variable.node.moment if variable.node else 0
+
+
+def _made_from(targets: Sequence[Variable], variables: list[Variable]) -> list[Variable]:
+    """Keep of a tape, oldest first, the targets and what was made from them: no gradient need go elsewhere."""
+    useful = {id(target) for target in targets}
+    for variable in variables:
+        if variable.node and any(id(operand) in useful for operand in variable.node.inputs):
+            useful.add(id(variable))
+    return [variable for variable in variables if id(variable) in useful]
+
+
+def walk(
+    variables: Sequence[Variable],
+    seed: Array,
+    kept: Sequence[Variable],
+    *,
+    create_graph: bool = False,
+    observer: Observer | None = None,
+) -> dict[int, Array]:
+    """Carry the seed, the cotangent of the last of the variables, back to all of them (oldest first).
+
+    Return the cotangents of the variables kept, by identity: arrays of their own, which nothing else holds.
+    """
+    among = {id(variable) for variable in variables}
+    owned = {id(variable) for variable in kept}
+    cotangents: dict[int, Array] = {id(variables[-1]): seed} if variables else {}
+    for variable in reversed(variables):
+        cotangent = cotangents.get(id(variable))
+        if cotangent is None:
+            continue
+        contributions: Sequence[Array | None] = ()
+        if variable.node is not None:
+            contributions = _contributions(variable, variable.node, cotangent, among, owned, create_graph)
+            for operand, contribution in zip(variable.node.inputs, contributions, strict=True):
+                if contribution is not None:
+                    earlier = cotangents.get(id(operand))
+                    cotangents[id(operand)] = contribution if earlier is None else add(earlier, contribution)
+        if observer is not None:
+            observer(variable, cotangent, contributions)
+        if id(variable) not in owned:
+            del cotangents[id(variable)]
+    return cotangents
+
+
+def _contributions(
+    result: Variable, node: Node, cotangent: Array, among: set[int], owned: set[int], create_graph: bool
+) -> list[Array | None]:
+    """Apply the rules of a node: the contribution to each operand that is among the variables walked."""
+    _check_unchanged(result, node)
+    out: Array = result
+    operands = node.inputs
+    if not create_graph:
+        out = result._data
+        operands = tuple([x._data if isinstance(x, Variable) else x for x in operands])
+    contributions: list[Array | None] = []
+    for index, operand in enumerate(node.inputs):
+        rule = node.primitive.rule(index) if id(operand) in among else None
+        if rule is None:
+            contributions.append(None)
+            continue
+        contribution = _fit(rule(cotangent, out, *operands, **node.attributes), operand._data)
+        if id(operand) in owned and _is_shared(contribution, (cotangent, out, *operands)):
+            contribution = astype(contribution, contribution.dtype)
+        contributions.append(contribution)
+    return contributions
+
+
+def _fit(cotangent: Array, data: np.ndarray) -> Array:
+    """Undo what an operation did to an operand unasked: broadcasting, by summing, and casting."""
+    if cotangent.shape != data.shape:
+        cotangent = sum_to(cotangent, data.shape)
+    if cotangent.dtype != data.dtype:
+        cotangent = astype(cotangent, data.dtype)
+    return cotangent
+
+
+def _is_shared(contribution: Array, arguments: tuple[Array, ...]) -> bool:
+    """Whether a contribution may share memory with something else: a rule may return its argument, or a view."""
+    if isinstance(contribution, Variable):
+        return True
+    return contribution.base is not None or any(contribution is argument for argument in arguments)
+
+
+def _check_unchanged(result: Variable, node: Node) -> None:
+    """Raise where a value that the rules would read is no longer the one that the result was made from."""
+    for variable in (*node.inputs, result):
+        if isinstance(variable, Variable) and variable._changed > node.moment:
+            raise GradientError(
+                f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after "
+                f"{node.primitive.name} had used it, so the gradient would be wrong. Call backward() before "
+                "optimizer.step() or an assignment to .data, or compute the result again."
+            )
+
+
+def _accumulate_grad(variable: Variable, cotangent: Array) -> None:
+    """Add a cotangent to `variable.grad`."""
+    total = cotangent if variable.grad is None else add(variable.grad, cotangent)
+    variable.grad = total if isinstance(total, Variable) else variable.result_type.of(total)

@@ -1,0 +1,53 @@
+"""Arrays put together, and zeros put around them: each rule cuts its own part out of the cotangent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from autodiff.ops.indexing import getitem
+from autodiff.ops.shapes import expand_dims, ravel
+from autodiff.tape import Array, Rule, primitive
+
+
+def _part(index: int) -> Rule:
+    """Return the rule of one of the arrays joined: its own part of the cotangent."""
+
+    def rule(g: Array, out: Array, *arrays: Array, axis: int) -> Array:
+        axis %= out.ndim
+        start = 0
+        for array in arrays[:index]:
+            start += array.shape[axis]
+        return getitem(g, (slice(None),) * axis + (slice(start, start + arrays[index].shape[axis]),))
+
+    return rule
+
+
+@primitive("concat", rule_for=_part)
+def _concat(*arrays: Array, axis: int) -> Array:
+    return np.concatenate(arrays, axis)
+
+
+def concat(arrays: Sequence[Array], axis: int | None = 0) -> Array:
+    """The arrays joined end to end along an axis; flattened first where it is None."""
+    if axis is None:
+        return _concat(*(ravel(array) for array in arrays), axis=0)
+    return _concat(*arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
+    """The arrays, all of one shape, joined along a new axis."""
+    return concat([expand_dims(array, axis) for array in arrays], axis)
+
+
+@primitive("pad", lambda g, out, a, pad_width: getitem(g, _inside(a, pad_width)))
+def pad(a: Array, pad_width: int | tuple[int, int] | tuple[tuple[int, int], ...]) -> Array:
+    """a with zeros around it: a pair (before, after) for each axis, or one pair or number for all."""
+    return np.pad(a, pad_width)
+
+
+def _inside(a: Array, pad_width: int | tuple[int, int] | tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
+    """Return the index of a within its padded self."""
+    before = np.broadcast_to(pad_width, (a.ndim, 2))[:, 0]
+    return tuple(slice(start, start + n) for start, n in zip(before.tolist(), a.shape, strict=True))

@@ -1,0 +1,86 @@
+"""The same numbers in another arrangement: each rule arranges the cotangent back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from autodiff.tape import Array, primitive, shape_of
+
+Shape = tuple[int, ...]
+Axes = int | tuple[int, ...] | None
+
+
+@primitive("reshape", lambda g, out, a, shape: reshape(g, a.shape))
+def reshape(a: Array, shape: int | Shape) -> Array:
+    """a in another shape, in row-major order; one −1 stands for what is left."""
+    return np.reshape(a, shape)
+
+
+@primitive("permute_dims", lambda g, out, a, axes: permute_dims(g, _inverse(axes, out.ndim)))
+def permute_dims(a: Array, axes: Sequence[int] | None = None) -> Array:
+    """a with its axes in the order given, reversed by default."""
+    return np.transpose(a, axes)
+
+
+def _inverse(axes: Sequence[int] | None, ndim: int) -> Shape | None:
+    """Return the permutation that undoes `axes`."""
+    if axes is None:
+        return None
+    order = [axis % ndim for axis in axes]
+    return tuple(order.index(axis) for axis in range(ndim))
+
+
+@primitive("matrix_transpose", lambda g, out, a: matrix_transpose(g))
+def matrix_transpose(a: Array) -> Array:
+    """aᵀ: the last two axes exchanged."""
+    return a.swapaxes(-1, -2)
+
+
+@primitive("broadcast_to", lambda g, out, a, shape: g)
+def broadcast_to(a: Array, shape: int | Shape) -> Array:
+    """a repeated along new axes and along those of length 1; the backward pass sums the cotangent back."""
+    return np.broadcast_to(a, shape)
+
+
+@primitive("sum_to", lambda g, out, a, shape: broadcast_to(g, a.shape))
+def sum_to(a: Array, shape: Shape) -> Array:
+    """a summed over the axes that broadcasting from `shape` would make: the adjoint of `broadcast_to`."""
+    added = a.ndim - len(shape)
+    stretched = (added + i for i, n in enumerate(shape) if n == 1)
+    return np.add.reduce(a, axis=(*range(added), *stretched), keepdims=True).reshape(shape)
+
+
+def swapaxes(a: Array, axis1: int, axis2: int) -> Array:
+    """a with two axes exchanged."""
+    order = list(range(len(shape_of(a))))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return permute_dims(a, tuple(order))
+
+
+def expand_dims(a: Array, axis: int | tuple[int, ...]) -> Array:
+    """a with new axes of length 1 at the places that `axis` names in the result."""
+    return reshape(a, np.expand_dims(_shadow(a), axis).shape)
+
+
+def squeeze(a: Array, axis: Axes = None) -> Array:
+    """a without its axes of length 1, or without those named; ValueError where one is longer."""
+    return reshape(a, np.squeeze(_shadow(a), axis).shape)
+
+
+def ravel(a: Array) -> Array:
+    """a as one axis, in row-major order."""
+    return reshape(a, -1)
+
+
+def flatten(a: Array, start_axis: int = 0) -> Array:
+    """a with all axes from `start_axis` on made one: `flatten(x, 1)` keeps the batch."""
+    shape = shape_of(a)
+    return reshape(a, (*shape[:start_axis], math.prod(shape[start_axis:])))
+
+
+def _shadow(a: Array) -> np.ndarray:
+    """Return an array of a's shape that costs no memory, for NumPy to work out shapes on."""
+    return np.broadcast_to(np.empty(()), shape_of(a))

@@ -1,0 +1,44 @@
+"""Softmax and its logarithms, each a primitive because its parts would overflow or lose digits.
+
+The largest element is subtracted first: the results do not change, and no exponential overflows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autodiff.ops.elementwise import exp, multiply, subtract
+from autodiff.ops.reductions import keep_axes, sum
+from autodiff.ops.shapes import Axes
+from autodiff.tape import Array, primitive
+
+
+def _largest(a: Array, axis: Axes) -> Array:
+    """Return the largest along the axes, or 0 where it is infinite, since ∞ − ∞ is no number."""
+    largest = np.max(a, axis=axis, keepdims=True)
+    return np.where(np.isfinite(largest), largest, 0)
+
+
+@primitive("logsumexp",
+           lambda g, out, a, axis, keepdims: multiply(keep_axes(g, a, axis, keepdims), softmax(a, axis)))
+def logsumexp(a: Array, axis: Axes = -1, *, keepdims: bool = False) -> Array:
+    """log Σ eᵃ along the axes, the last by default."""
+    largest = _largest(a, axis)
+    total = np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True)) + largest
+    return total if keepdims else np.squeeze(total, axis)
+
+
+@primitive("softmax",
+           lambda g, out, a, axis: multiply(out, subtract(g, sum(multiply(g, out), axis, keepdims=True))))
+def softmax(a: Array, axis: Axes = -1) -> Array:
+    """eᵃ / Σ eᵃ along the axes, the last by default."""
+    weights = np.exp(a - _largest(a, axis))
+    return weights / np.sum(weights, axis=axis, keepdims=True)
+
+
+@primitive("log_softmax",
+           lambda g, out, a, axis: subtract(g, multiply(exp(out), sum(g, axis, keepdims=True))))
+def log_softmax(a: Array, axis: Axes = -1) -> Array:
+    """a − log Σ eᵃ along the axes, the last by default."""
+    shifted = a - _largest(a, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))

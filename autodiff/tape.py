@@ -1,0 +1,231 @@
+"""The tape: every operation passes through one door, `bind`, which writes it down.
+
+A tape is not a list kept somewhere. Each result remembers the `Node` that made it, a node remembers its
+operands, and so the result of a computation holds exactly the tape that led to it: when the result goes,
+its tape goes. Everything else in this package is a reader of such a tape.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from autodiff.errors import explain
+
+Array: TypeAlias = Any
+"""What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
+
+Rule: TypeAlias = Callable[..., Array] | None
+"""`rule(g, out, *operands, **attributes)`: the cotangent of one operand, given the cotangent `g` of `out`.
+None says that the operand has no gradient."""
+
+_clock = itertools.count(1)
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+
+
+def tick() -> int:
+    """Return the next moment. An operand is older than its result, so age is a topological order."""
+    return next(_clock)
+
+
+class Variable:
+    """An array that operations can be traced through: its data, its gradient and the node that made it.
+
+    `Tensor` adds the operators; this bare class is what the tape and its readers need to know.
+    """
+
+    __slots__ = ("__weakref__", "_changed", "_data", "grad", "name", "node", "requires_grad", "retains_grad")
+
+    _data: np.ndarray
+    _changed: int
+    """The moment at which the data was last replaced, 0 if never."""
+    grad: Any
+    """The accumulated gradient, of the data's shape and dtype; None where no path has led."""
+    name: str | None
+    node: Node | None
+    """The operation that made this variable; None for a leaf."""
+    requires_grad: bool
+    retains_grad: bool
+
+    result_type: ClassVar[type[Variable]]
+    """The class of what an operation on this variable gives."""
+
+    @classmethod
+    def of(cls, data: Array, node: Node | None = None, requires_grad: bool = False) -> Any:
+        """Wrap an array without conversion or checks: the result of an operation, in a hurry."""
+        self = object.__new__(cls)
+        self._data = data if type(data) is np.ndarray else np.asarray(data)
+        self._changed = 0
+        self.grad = None
+        self.name = None
+        self.node = node
+        self.requires_grad = requires_grad
+        self.retains_grad = False
+        return self
+
+
+Variable.result_type = Variable
+
+
+class Node:
+    """One line of the tape: `result = primitive(*inputs, **attributes)`, and the moment it was written."""
+
+    __slots__ = ("attributes", "inputs", "moment", "primitive")
+
+    def __init__(self, primitive: Primitive, inputs: tuple[Array, ...], attributes: dict[str, Any]) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.attributes = attributes
+        self.moment = tick()
+
+
+class Primitive:
+    """An operation that the engine does not look inside: a name, a kernel and a rule for each operand."""
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Array],
+        rules: tuple[Rule, ...],
+        rule_for: Callable[[int], Rule] | None,
+    ) -> None:
+        self.name = name
+        self.kernel = kernel
+        self.rules = rules
+        self.rule_for = rule_for
+
+    def rule(self, index: int) -> Rule:
+        """Return the rule of the operand at `index`."""
+        return self.rule_for(index) if self.rule_for else self.rules[index]
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+registry: dict[str, Primitive] = {}
+"""Every primitive by its name, a student's own included."""
+
+
+def primitive(
+    name: str, *rules: Rule, rule_for: Callable[[int], Rule] | None = None
+) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Turn a function of arrays, the kernel, into an operation with derivatives.
+
+    There is one rule for each operand, in order: `rule(g, out, *operands, **attributes)` gives the
+    operand's cotangent from the cotangent `g` of the result. Rules are written with the engine's operations,
+    so that they can be differentiated in turn; they need not undo broadcasting or casting, which the
+    backward pass does once for all. A rule gives a new array, or one of its arguments or a view of it.
+    The kernel's parameters beyond the rules are attributes, which have no gradient:
+
+        @primitive("scale", lambda g, out, a, factor: multiply(g, factor))
+        def scale(a, factor=2.0):
+            return a * factor
+
+    An operation with any number of operands gives `rule_for(index)`, which returns the rule of one.
+    """
+
+    def define(kernel: Callable[..., Array]) -> Callable[..., Array]:
+        defined = registry[name] = Primitive(name, kernel, rules, rule_for)
+        operation = _operation(defined, 0 if rule_for else len(rules))
+        return functools.wraps(kernel)(operation)
+
+    return define
+
+
+def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
+    """Return the function that binds a primitive, taking attributes as its kernel does, defaults included.
+
+    An arity of 0 says that every positional argument is an operand.
+    """
+    parameters = [p for p in inspect.signature(primitive.kernel).parameters.values() if p.kind != p.VAR_POSITIONAL]
+    attributes = parameters[arity:]
+    if not attributes:
+        return lambda *operands: bind(primitive, *operands)
+
+    defaults = {p.name: p.default for p in attributes if p.default is not p.empty}
+    names = [p.name for p in attributes if p.kind == p.POSITIONAL_OR_KEYWORD]
+
+    def operation(*arguments: Array, **given: Any) -> Array:
+        operands = arguments[: arity or None]
+        positional = arguments[len(operands) :]
+        if len(positional) > len(names):
+            raise TypeError(f"{primitive.name}: {len(arguments)} arguments by position, at most {arity + len(names)} fit")
+        return bind(primitive, *operands, **{**defaults, **dict(zip(names, positional, strict=False)), **given})
+
+    return operation
+
+
+def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Array:
+    """Run a primitive on its operands and, if any of them asks for gradients, write it on the tape.
+
+    On plain arrays it just computes and gives an array; with a `Variable` among the operands it gives one.
+
+    Raises the kernel's own kind of exception, told in terms of the operation, its shapes and its dtypes.
+    """
+    arrays = []
+    kind = None
+    tracked = False
+    for operand in operands:
+        if isinstance(operand, Variable):
+            arrays.append(operand._data)
+            kind = operand.result_type
+            tracked = tracked or operand.requires_grad
+        else:
+            arrays.append(operand)
+    try:
+        out = primitive.kernel(*arrays, **attributes)
+    except Exception as error:
+        raise explain(error, primitive.name, arrays, attributes) from error
+    if kind is None:
+        return out
+    if tracked and _recording.get() and _has_path(primitive, operands):
+        return kind.of(out, Node(primitive, operands, attributes), requires_grad=True)
+    return kind.of(out)
+
+
+def _has_path(primitive: Primitive, operands: tuple[Array, ...]) -> bool:
+    """Whether a gradient can flow to any of the operands."""
+    return any(
+        isinstance(operand, Variable) and operand.requires_grad and primitive.rule(index) is not None
+        for index, operand in enumerate(operands)
+    )
+
+
+def shape_of(value: Array) -> tuple[int, ...]:
+    """Return the shape of an operand of any kind."""
+    return value.shape if isinstance(value, np.ndarray) else np.shape(unwrap(value))
+
+
+def unwrap(value: Array) -> Array:
+    """Return the array of a variable, and anything else as it is."""
+    return value._data if isinstance(value, Variable) else value
+
+
+def is_recording() -> bool:
+    """Whether operations are being recorded in this thread and async context."""
+    return _recording.get()
+
+
+@contextlib.contextmanager
+def recording(mode: bool) -> Iterator[None]:
+    """Turn recording on or off within a `with`, for this thread and async context alone."""
+    token = _recording.set(mode)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def no_grad() -> contextlib.AbstractContextManager[None]:
+    """Record nothing within `with no_grad(): …`, or within a function decorated with `@no_grad()`.
+
+    It holds for the current thread and async context alone.
+    """
+    return recording(False)

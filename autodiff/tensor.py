@@ -1,0 +1,348 @@
+"""The user's face of the engine: an array with operators, methods and `backward`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autodiff import ops
+from autodiff.backward import backward
+from autodiff.errors import GradientError, describe
+from autodiff.interop import FUNCTIONS, UFUNCS, plain, unrecorded
+from autodiff.tape import Array, Variable, shape_of, tick
+
+_NOT_IN_PLACE = (
+    "a Tensor cannot be changed in place, since the tape may need its old numbers. Build a new one, with "
+    "ad.where(mask, new, t), or change the array before it becomes a Tensor."
+)
+
+
+class Tensor(Variable):
+    """An array that records what is done with it, so that it can be differentiated.
+
+    Args:
+        data: an array, whose memory is shared; a number or nested lists of numbers; or another Tensor.
+        requires_grad: whether gradients with respect to this tensor are wanted.
+        name: what messages and pictures call it.
+
+    Raises:
+        TypeError: the data is not numeric, or a gradient is asked of integers or booleans.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
+        self._data = as_numeric(data)
+        self._changed = 0
+        self.grad = None
+        self.name = name
+        self.node = None
+        self.retains_grad = False
+        self.requires_grad = requires_grad
+        if requires_grad and not is_real(self._data):
+            raise TypeError(
+                f"Tensor: a gradient needs floating-point numbers, not {describe(self._data)}. "
+                "Convert first, with data.astype(float) or by writing 1.0 for 1."
+            )
+
+    # ── what it holds ───────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array itself, not a copy. Assigning replaces it, and forbids differentiating what used it."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        value = as_numeric(value)
+        if value.shape != self.shape or value.dtype != self.dtype:
+            raise ValueError(
+                f"data: {describe(value)} cannot replace {describe(self._data)}; shape and dtype must stay. "
+                "Make a new Tensor instead."
+            )
+        self._data = value
+        self._changed = tick()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers."""
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    def numpy(self) -> np.ndarray:
+        """Return the array, not a copy. Raises TypeError if the tensor requires a gradient: detach it first."""
+        return plain(self, "numpy")
+
+    def item(self) -> Any:
+        """Return the only element as a Python number; ValueError if there are more."""
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def detach(self) -> Tensor:
+        """Return a tensor that shares this one's array and has no history."""
+        return Tensor.of(self._data)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        details = [text] + ([f"dtype={self.dtype}"] if self.dtype != np.float64 else [])
+        details += ([f"name={self.name!r}"] if self.name else []) + (["requires_grad=True"] if self.requires_grad else [])
+        return f"Tensor({', '.join(details)})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    # ── differentiation ─────────────────────────────────────────────────────────────────────────────────
+
+    def backward(self, gradient: Any = None, create_graph: bool = False) -> None:
+        """Add the gradient of this tensor to `.grad` of every leaf that requires one.
+
+        Args:
+            gradient: the cotangent to start from, of this tensor's shape; 1 for a scalar if not given.
+            create_graph: record the gradients too, so that they can be differentiated.
+
+        Raises:
+            GradientError: this tensor is not recorded, is no scalar and has no `gradient` given, or a value
+                that a rule needs was changed since.
+            ValueError: `gradient` is of another shape.
+        """
+        backward(self, self._seed(gradient), create_graph=create_graph)
+
+    def _seed(self, gradient: Any) -> Array:
+        """Return the cotangent to start from, in this tensor's shape and dtype."""
+        if gradient is None:
+            if self.size != 1:
+                raise GradientError(
+                    f"backward: {describe(self._data)} is not a scalar, so its gradient is not defined. Reduce it "
+                    "first, with .sum() or .mean(), or pass backward(gradient) of its shape."
+                )
+            return np.ones_like(self._data)
+        if shape_of(gradient) != self.shape:
+            raise ValueError(f"backward: a gradient of shape {shape_of(gradient)} does not fit a tensor of {self.shape}")
+        return ops.astype(gradient, self.dtype)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in `.grad` after backward, though it is no leaf."""
+        if not self.requires_grad:
+            raise GradientError("retain_grad: this tensor is not recorded, so it will have no gradient.")
+        self.retains_grad = True
+
+    # ── operators ───────────────────────────────────────────────────────────────────────────────────────
+
+    def __neg__(self) -> Tensor:
+        return ops.negative(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return ops.abs(self)
+
+    def __add__(self, other: Array) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Array) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Array) -> Tensor:
+        return ops.subtract(self, other)
+
+    def __rsub__(self, other: Array) -> Tensor:
+        return ops.subtract(other, self)
+
+    def __mul__(self, other: Array) -> Tensor:
+        return ops.multiply(self, other)
+
+    def __rmul__(self, other: Array) -> Tensor:
+        return ops.multiply(other, self)
+
+    def __truediv__(self, other: Array) -> Tensor:
+        return ops.divide(self, other)
+
+    def __rtruediv__(self, other: Array) -> Tensor:
+        return ops.divide(other, self)
+
+    def __pow__(self, other: Array) -> Tensor:
+        return ops.power(self, other)
+
+    def __rpow__(self, other: Array) -> Tensor:
+        return ops.power(other, self)
+
+    def __matmul__(self, other: Array) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Array) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __eq__(self, other: object) -> Any:
+        return ops.equal(self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return ops.not_equal(self, other)
+
+    def __lt__(self, other: Array) -> Tensor:
+        return ops.less(self, other)
+
+    def __le__(self, other: Array) -> Tensor:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Array) -> Tensor:
+        return ops.greater(self, other)
+
+    def __ge__(self, other: Array) -> Tensor:
+        return ops.greater_equal(self, other)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, plain(index, "an index"))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(f"t[…] = … on {describe(self._data)}: {_NOT_IN_PLACE}")
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"Tensor: the truth of {describe(self._data)} is ambiguous, it has {self.size} elements. Say which is "
+                "meant with .data.any() or .data.all(), or choose by element with ad.where."
+            )
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    # ── the methods that an ndarray has ─────────────────────────────────────────────────────────────────
+
+    argmax = ops.argmax
+    argmin = ops.argmin
+    astype = ops.astype
+    clip = ops.clip
+    cumsum = ops.cumsum
+    flatten = ops.flatten
+    max = ops.max
+    mean = ops.mean
+    min = ops.min
+    prod = ops.prod
+    ravel = ops.ravel
+    squeeze = ops.squeeze
+    std = ops.std
+    sum = ops.sum
+    swapaxes = ops.swapaxes
+    var = ops.var
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """The tensor with its axes reversed."""
+        return ops.permute_dims(self)
+
+    @property
+    def mT(self) -> Tensor:
+        """The tensor with its last two axes exchanged."""
+        return ops.matrix_transpose(self)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """Return it in another shape, given as integers or as one tuple."""
+        return ops.reshape(self, _unpacked(shape))
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Return it with its axes in the order given, reversed by default."""
+        return ops.permute_dims(self, _unpacked(axes) if axes else None)
+
+    def copy(self) -> Tensor:
+        """Return a copy, recorded."""
+        return ops.astype(self, self.dtype)
+
+    # ── NumPy's functions, when they meet a Tensor ──────────────────────────────────────────────────────
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Record `np.exp(t)`, `array * t` and the like; refuse what would lose a gradient."""
+        if any(isinstance(out, Tensor) for out in kwargs.get("out", ())):
+            raise TypeError(f"{ufunc.__name__}: {_NOT_IN_PLACE}")
+        operation = UFUNCS.get(ufunc)
+        if operation and method == "__call__" and not kwargs:
+            return operation(*inputs)
+        return unrecorded(getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        """Record `np.sum(t)`, `np.concat([t, u])` and the like; refuse what would lose a gradient."""
+        operation = FUNCTIONS.get(function)
+        return operation(*args, **kwargs) if operation else unrecorded(function, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(plain(self, "np.asarray"), dtype=dtype, copy=copy)
+
+    # ── copying and pickling ────────────────────────────────────────────────────────────────────────────
+
+    def __reduce__(self) -> Any:
+        if self.node is not None:
+            raise TypeError(
+                "Tensor: only a leaf can be copied deeply or pickled, for the tape of a result lives in this process alone. "
+                "Use t.detach() for the numbers, t.copy() for a recorded copy."
+            )
+        return _restore, (type(self), self._data, self.requires_grad, self.name, self.grad)
+
+
+Tensor.result_type = Tensor
+
+
+def _restore(kind: type[Tensor], data: np.ndarray, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+    """Make again the leaf that was copied or pickled."""
+    tensor = kind.of(data, requires_grad=requires_grad)
+    tensor.name = name
+    tensor.grad = grad
+    return tensor
+
+
+def as_numeric(data: Any) -> np.ndarray:
+    """Return the data as an array of real numbers or booleans, sharing its memory where it is one.
+
+    Raises:
+        TypeError: it is something else, or a tensor whose history would be lost.
+    """
+    array = np.asarray(plain(data, "Tensor"))
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Tensor: needs real numbers or booleans, not {type(data).__name__} of dtype {array.dtype}. Nested lists must "
+            "be of even lengths."
+        )
+    return array
+
+
+def is_real(array: np.ndarray) -> bool:
+    """Whether the numbers are floating-point, which is what can have a gradient."""
+    return array.dtype.kind == "f"
+
+
+def _unpacked(arguments: tuple[Any, ...]) -> Any:
+    """Read `f(1, 2)` and `f((1, 2))` alike."""
+    return arguments[0] if len(arguments) == 1 else arguments
