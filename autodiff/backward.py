@@ -11,12 +11,13 @@ its result. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.)
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 import numpy as np
 
 from autodiff import tape
 from autodiff.errors import GradientError, describe
 from autodiff.ops import add, astype, sum_to
-from autodiff.tape import Array, Node, Variable
+from autodiff.tape import Array, Variable
 
 Observer = Callable[[Variable, Array, Sequence[Array | None]], None]
 """`observer(variable, cotangent, contributions)`: called at each step of the walk, with the variable, its
@@ -57,6 +58,9 @@ def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable
     """Return the recorded variables that led to the output, itself included, oldest first.
 
     Age is a topological order. Nothing is sought behind the variables in `stop`.
+
+    Raises:
+        GradientError: a value on the tape has been changed since it was computed with.
     """
     ends = {id(variable) for variable in stop}
     seen = {id(output)}
@@ -69,6 +73,7 @@ def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable
                 seen.add(id(operand))
                 found.append(operand)
     found.sort(key=_age)
+    _check_unchanged(found)
     return found
 
 
@@ -104,9 +109,9 @@ def walk(
         cotangent = cotangents.get(id(variable))
         if cotangent is None:
             continue
-        contributions: Sequence[Array | None] = ()
+        contributions: list[Array | None] = []
         if variable.node is not None:
-            contributions = _contributions(variable, variable.node, cotangent, among, owned, create_graph)
+            contributions = _contributions(variable, cotangent, among, owned, create_graph)
             for operand, contribution in zip(variable.node.inputs, contributions, strict=True):
                 if contribution is not None:
                     earlier = cotangents.get(id(operand))
@@ -119,23 +124,21 @@ def walk(
 
 
 def _contributions(
-    result: Variable, node: Node, cotangent: Array, among: set[int], owned: set[int], create_graph: bool
+    result: Variable, cotangent: Array, among: set[int], owned: set[int], create_graph: bool
 ) -> list[Array | None]:
-    """Apply the rules of a node: the contribution to each operand that is among the variables walked."""
-    _check_unchanged(result, node)
-    out: Array = result
-    operands = node.inputs
+    """Apply the rules of the node that made a result: the contribution to each operand that is walked."""
+    node: Any = result.node
+    arguments: tuple[Array, ...] = (cotangent, result, *node.inputs)
     if not create_graph:
-        out = result._data
-        operands = tuple([x._data if isinstance(x, Variable) else x for x in operands])
+        arguments = tuple([x._data if isinstance(x, Variable) else x for x in arguments])
     contributions: list[Array | None] = []
     for index, operand in enumerate(node.inputs):
         rule = node.primitive.rule(index) if id(operand) in among else None
         if rule is None:
             contributions.append(None)
             continue
-        contribution = _fit(rule(cotangent, out, *operands, **node.attributes), operand._data)
-        if id(operand) in owned and _is_shared(contribution, (cotangent, out, *operands)):
+        contribution = _fit(rule(*arguments, **node.attributes), operand._data)
+        if id(operand) in owned and _is_shared(contribution, arguments):
             contribution = astype(contribution, contribution.dtype)
         contributions.append(contribution)
     return contributions
@@ -157,15 +160,19 @@ def _is_shared(contribution: Array, arguments: tuple[Array, ...]) -> bool:
     return contribution.base is not None or any(contribution is argument for argument in arguments)
 
 
-def _check_unchanged(result: Variable, node: Node) -> None:
-    """Raise where a value that the rules would read is no longer the one that the result was made from."""
-    for variable in (*node.inputs, result):
-        if isinstance(variable, Variable) and variable._changed > node.moment:
-            raise GradientError(
-                f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after "
-                f"{node.primitive.name} had used it, so the gradient would be wrong. Call backward() before "
-                "optimizer.step() or an assignment to .data, or compute the result again."
-            )
+def _check_unchanged(variables: Sequence[Variable]) -> None:
+    """Raise where a value on the tape is no longer the one that was computed with."""
+    for result in variables:
+        node = result.node
+        if node is None:
+            continue
+        for variable in (*node.inputs, result):
+            if isinstance(variable, Variable) and variable._changed > node.moment:
+                raise GradientError(
+                    f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after "
+                    f"{node.primitive.name} had used it, so the gradient would be wrong. Call backward() before "
+                    "optimizer.step() or an assignment to .data, or compute the result again."
+                )
 
 
 def _accumulate_grad(variable: Variable, cotangent: Array) -> None:

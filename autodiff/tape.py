@@ -11,8 +11,8 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -83,7 +83,7 @@ class Node:
         self.primitive = primitive
         self.inputs = inputs
         self.attributes = attributes
-        self.moment = tick()
+        self.moment = next(_clock)
 
 
 class Primitive:
@@ -100,6 +100,7 @@ class Primitive:
         self.kernel = kernel
         self.rules = rules
         self.rule_for = rule_for
+        self.has_flat_operand = None in rules
 
     def rule(self, index: int) -> Rule:
         """Return the rule of the operand at `index`."""
@@ -153,11 +154,12 @@ def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
     names = [p.name for p in attributes if p.kind == p.POSITIONAL_OR_KEYWORD]
 
     def operation(*arguments: Array, **given: Any) -> Array:
-        operands = arguments[: arity or None]
-        positional = arguments[len(operands) :]
-        if len(positional) > len(names):
-            raise TypeError(f"{primitive.name}: {len(arguments)} arguments by position, at most {arity + len(names)} fit")
-        return bind(primitive, *operands, **{**defaults, **dict(zip(names, positional, strict=False)), **given})
+        if arity and len(arguments) > arity:
+            if len(arguments) > arity + len(names):
+                raise TypeError(f"{primitive.name}: takes at most {arity + len(names)} arguments by position")
+            given = {**dict(zip(names, arguments[arity:], strict=False)), **given}
+            arguments = arguments[:arity]
+        return bind(primitive, *arguments, **{**defaults, **given})
 
     return operation
 
@@ -185,16 +187,16 @@ def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Array:
         raise explain(error, primitive.name, arrays, attributes) from error
     if kind is None:
         return out
-    if tracked and _recording.get() and _has_path(primitive, operands):
+    if tracked and _recording.get() and (not primitive.has_flat_operand or _has_path(primitive, operands)):
         return kind.of(out, Node(primitive, operands, attributes), requires_grad=True)
     return kind.of(out)
 
 
 def _has_path(primitive: Primitive, operands: tuple[Array, ...]) -> bool:
-    """Whether a gradient can flow to any of the operands."""
+    """Whether an operand that requires a gradient is one that has a rule."""
     return any(
-        isinstance(operand, Variable) and operand.requires_grad and primitive.rule(index) is not None
-        for index, operand in enumerate(operands)
+        isinstance(operand, Variable) and operand.requires_grad and rule is not None
+        for operand, rule in zip(operands, primitive.rules, strict=False)
     )
 
 
@@ -213,17 +215,26 @@ def is_recording() -> bool:
     return _recording.get()
 
 
-@contextlib.contextmanager
-def recording(mode: bool) -> Iterator[None]:
+class recording(contextlib.ContextDecorator):  # noqa: N801
     """Turn recording on or off within a `with`, for this thread and async context alone."""
-    token = _recording.set(mode)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+
+    __slots__ = ("mode", "tokens")
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+        self.tokens: list[Token[bool]] = []
+
+    def _recreate_cm(self) -> recording:
+        return recording(self.mode)  # each call of a decorated function has its own
+
+    def __enter__(self) -> None:
+        self.tokens.append(_recording.set(self.mode))
+
+    def __exit__(self, *exception: object) -> None:
+        _recording.reset(self.tokens.pop())
 
 
-def no_grad() -> contextlib.AbstractContextManager[None]:
+def no_grad() -> recording:
     """Record nothing within `with no_grad(): …`, or within a function decorated with `@no_grad()`.
 
     It holds for the current thread and async context alone.

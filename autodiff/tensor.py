@@ -56,7 +56,8 @@ class Tensor(Variable):
 
     @data.setter
     def data(self, value: Any) -> None:
-        value = as_numeric(value)
+        if value is not self._data:  # as it is after `t.data -= …`
+            value = as_numeric(value)
         if value.shape != self.shape or value.dtype != self.dtype:
             raise ValueError(
                 f"data: {describe(value)} cannot replace {describe(self._data)}; shape and dtype must stay. "
@@ -134,7 +135,7 @@ class Tensor(Variable):
                     f"backward: {describe(self._data)} is not a scalar, so its gradient is not defined. Reduce it "
                     "first, with .sum() or .mean(), or pass backward(gradient) of its shape."
                 )
-            return np.ones_like(self._data)
+            return np.ones(self.shape, self.dtype)
         if shape_of(gradient) != self.shape:
             raise ValueError(f"backward: a gradient of shape {shape_of(gradient)} does not fit a tensor of {self.shape}")
         return ops.astype(gradient, self.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.ops.comparisons import equal
 from autodiff.ops.elementwise import add, astype, divide, multiply, sqrt, square, subtract
@@ -17,9 +18,7 @@ from autodiff.tape import Array, primitive, shape_of
 def reduced_axes(a: Array, axis: Axes) -> Shape:
     """Return the axes that a reduction runs over, as non-negative numbers."""
     ndim = len(shape_of(a))
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(i % ndim for i in (axis if isinstance(axis, tuple) else (axis,)))
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 def keep_axes(reduced: Array, a: Array, axis: Axes, keepdims: bool) -> Array:
@@ -33,7 +32,7 @@ def keep_axes(reduced: Array, a: Array, axis: Axes, keepdims: bool) -> Array:
 @primitive("sum", lambda g, out, a, axis, keepdims: broadcast_to(keep_axes(g, a, axis, keepdims), a.shape))
 def sum(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The sum of a along the axes."""
-    return np.sum(a, axis=axis, keepdims=keepdims)
+    return np.add.reduce(a, axis=axis, keepdims=keepdims)
 
 
 def mean(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
@@ -67,13 +66,13 @@ def _share_among_ties(g: Array, out: Array, a: Array, axis: Axes, keepdims: bool
 @primitive("max", _share_among_ties)
 def max(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The largest of a along the axes; ties share the gradient evenly."""
-    return np.max(a, axis=axis, keepdims=keepdims)
+    return np.maximum.reduce(a, axis=axis, keepdims=keepdims)
 
 
 @primitive("min", _share_among_ties)
 def min(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The smallest of a along the axes; ties share the gradient evenly."""
-    return np.min(a, axis=axis, keepdims=keepdims)
+    return np.minimum.reduce(a, axis=axis, keepdims=keepdims)
 
 
 def prod(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:

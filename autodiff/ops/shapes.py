@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.tape import Array, primitive, shape_of
 
@@ -49,8 +50,10 @@ def broadcast_to(a: Array, shape: int | Shape) -> Array:
 def sum_to(a: Array, shape: Shape) -> Array:
     """a summed over the axes that broadcasting from `shape` would make: the adjoint of `broadcast_to`."""
     added = a.ndim - len(shape)
-    stretched = (added + i for i, n in enumerate(shape) if n == 1)
-    return np.add.reduce(a, axis=(*range(added), *stretched), keepdims=True).reshape(shape)
+    if added:
+        a = np.add.reduce(a, axis=tuple(range(added)))
+    stretched = tuple(i for i, n in enumerate(shape) if n == 1 != a.shape[i])
+    return np.add.reduce(a, axis=stretched, keepdims=True) if stretched else a
 
 
 def swapaxes(a: Array, axis1: int, axis2: int) -> Array:
@@ -62,12 +65,20 @@ def swapaxes(a: Array, axis1: int, axis2: int) -> Array:
 
 def expand_dims(a: Array, axis: int | tuple[int, ...]) -> Array:
     """a with new axes of length 1 at the places that `axis` names in the result."""
-    return reshape(a, np.expand_dims(_shadow(a), axis).shape)
+    shape = shape_of(a)
+    count = len(axis) if isinstance(axis, tuple) else 1
+    new = normalize_axis_tuple(axis, len(shape) + count)
+    lengths = iter(shape)
+    return reshape(a, tuple(1 if i in new else next(lengths) for i in range(len(shape) + count)))
 
 
 def squeeze(a: Array, axis: Axes = None) -> Array:
-    """a without its axes of length 1, or without those named; ValueError where one is longer."""
-    return reshape(a, np.squeeze(_shadow(a), axis).shape)
+    """a without its axes of length 1, or without those named; ValueError where one of these is longer."""
+    shape = shape_of(a)
+    gone = [i for i, n in enumerate(shape) if n == 1] if axis is None else normalize_axis_tuple(axis, len(shape))
+    if any(shape[i] != 1 for i in gone):
+        raise ValueError(f"squeeze: axis {axis} of shape {shape} is not of length 1")
+    return reshape(a, tuple(n for i, n in enumerate(shape) if i not in gone))
 
 
 def ravel(a: Array) -> Array:
@@ -79,8 +90,3 @@ def flatten(a: Array, start_axis: int = 0) -> Array:
     """a with all axes from `start_axis` on made one: `flatten(x, 1)` keeps the batch."""
     shape = shape_of(a)
     return reshape(a, (*shape[:start_axis], math.prod(shape[start_axis:])))
-
-
-def _shadow(a: Array) -> np.ndarray:
-    """Return an array of a's shape that costs no memory, for NumPy to work out shapes on."""
-    return np.broadcast_to(np.empty(()), shape_of(a))

@@ -1,0 +1,49 @@
+"""Compile a kernel when a dtype first needs it: once, for arrays of every layout."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, TypeVar, cast
+
+import numpy as np
+from numba import from_dtype, njit, types
+
+FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+"""The dtypes that kernels are compiled for; all others are left to NumPy."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function, *signature: Any, **options: Any) -> Function:
+    """Compile a function to machine code that runs without Python's global lock, and keep it on disk."""
+    compile_ = partial(njit, cache=True, nogil=True, error_model="numpy")
+    return cast(Function, compile_(*signature, **options)(function))
+
+
+class Specialised(dict[np.dtype[Any], Callable[..., None]]):
+    """A function of some inputs and one output, compiled per dtype: `kernel[dtype](*inputs, output)`.
+
+    Left to itself, Numba compiles a function anew for each combination of dtype, layout and writability
+    of its arguments, at a second or so each. The one signature given here admits them all: inputs may
+    be read-only and unaligned and, if `layout` is "A", have any strides. The output is C-contiguous.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., None],
+        *,
+        inputs: int,
+        ndim: int,
+        layout: Literal["A", "C"],
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self._function, self._options = function, options
+        self._inputs, self._ndim, self._layout = inputs, ndim, layout
+
+    def __missing__(self, dtype: np.dtype[Any]) -> Callable[..., None]:
+        scalar = from_dtype(dtype)
+        given = types.Array(scalar, self._ndim, self._layout, readonly=True, aligned=False)
+        output = types.Array(scalar, self._ndim, "C")
+        signature = types.void(*[given] * self._inputs, output)
+        self[dtype] = compiled(self._function, signature, **self._options)
+        return self[dtype]

@@ -1,0 +1,29 @@
+"""The kernels in whole arrays: NumPy runs the loops, and its matrix product is that of a tuned BLAS."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Multiply matrices of shapes (..., m, k) and (..., k, n), which gives (..., m, n).
+
+    The batch axes `...` broadcast, and the dtypes are promoted as in NumPy. The result is new and
+    C-contiguous. ValueError where the shapes do not match.
+    """
+    return np.matmul(a, b, order="C")  # type: ignore[no-any-return]
+
+
+def relu(x: NDArray[Any]) -> NDArray[Any]:
+    """Replace what is negative by 0, at any shape and dtype; NaN stays NaN, and -0.0 becomes 0.0."""
+    x = np.asarray(x)
+    return np.where(x <= 0, x.dtype.type(0), x)
+
+
+def relu_backward(g: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+    """Pass a gradient g back through relu(x): g where x > 0, else 0, also at 0 and at NaN.
+
+    g and x broadcast, and the dtypes are promoted as in NumPy.
+    """
+    return np.where(np.greater(x, 0), g, np.zeros((), np.result_type(g, x)))

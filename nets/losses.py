@@ -1,0 +1,43 @@
+"""What a network is trained to make small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import autodiff as ad
+from autodiff import Tensor
+from autodiff.tape import shape_of, unwrap
+
+
+def cross_entropy(logits: Any, labels: Any) -> Tensor:
+    """Return the mean over the batch of −log softmax(logits)[label], a scalar.
+
+    Args:
+        logits: (m, n) scores, of any size: the softmax neither overflows nor loses digits.
+        labels: (m,) integers from 0 to n − 1, or (m, n) probabilities (one-hot rows, say).
+
+    Raises:
+        ValueError: the shapes do not fit, or a label is out of range.
+        TypeError: labels of shape (m,) that are no integers.
+    """
+    shape, found = shape_of(logits), shape_of(labels)
+    if len(shape) != 2 or found not in (shape, shape[:1]) or 0 in shape:
+        raise ValueError(f"cross_entropy: logits (m, n) need labels (m,) or (m, n), but got {shape} and {found}")
+    log_probabilities = ad.log_softmax(logits)
+    if found == shape:
+        return -ad.sum(log_probabilities * labels) / shape[0]
+    _check_labels(np.asarray(unwrap(labels)), shape[1])
+    return -ad.mean(ad.take_along_axis(log_probabilities, ad.expand_dims(labels, 1), 1))
+
+
+def _check_labels(labels: np.ndarray, n: int) -> None:
+    """Raise unless the labels are integers from 0 to n − 1."""
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: labels must be integers, not {labels.dtype}; labels.astype(int) makes them so")
+    if labels.min() < 0 or labels.max() >= n:
+        raise ValueError(
+            f"cross_entropy: labels must be from 0 to {n - 1}, since there are {n} logits, but they run from "
+            f"{labels.min()} to {labels.max()}"
+        )

@@ -1,0 +1,135 @@
+"""What every network is made of: parameters, and modules that hold them and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from autodiff import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that is trained: a leaf that requires a gradient, and that a `Module` finds among its attributes."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
+        super().__init__(data, requires_grad, name)
+
+
+class Module:
+    """A function with parameters. Write `forward`; parameters and modules among the attributes are found.
+
+    They may also stand in lists and tuples. A parameter's name is the path to it: `layers.0.weight`.
+    """
+
+    training: bool = True
+    """Whether layers that differ between training and use (dropout, say) behave as in training."""
+
+    def forward(self, x: Any) -> Tensor:
+        """Compute the module's output."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(x)")
+
+    def __call__(self, x: Any) -> Tensor:
+        return self.forward(x)
+
+    # ── what it holds ───────────────────────────────────────────────────────────────────────────────────
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the modules directly within, with their names."""
+        for name, value in _named_values(self):
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield this module and all within, with their paths, outermost first."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(_join(prefix, name))
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all within, outermost first."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield each parameter once, with its path."""
+        seen: set[int] = set()
+        for prefix, module in self.named_modules():
+            for name, value in _named_values(module):
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(prefix, name), value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield each parameter once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    # ── state ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return a copy of each parameter's array, by name."""
+        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Give each parameter the array of its name. On an error nothing is changed.
+
+        Raises:
+            KeyError: names are missing, or are too many.
+            ValueError: an array has another shape than its parameter.
+        """
+        parameters = dict(self.named_parameters())
+        missing, unknown = parameters.keys() - state.keys(), state.keys() - parameters.keys()
+        if missing or unknown:
+            raise KeyError(f"load_state_dict: missing {sorted(missing)}, unknown {sorted(unknown)}")
+        arrays = {name: np.array(state[name], dtype=p.dtype) for name, p in parameters.items()}
+        for name, parameter in parameters.items():
+            if arrays[name].shape != parameter.shape:
+                raise ValueError(f"load_state_dict: {name} has shape {parameter.shape}, not {arrays[name].shape}")
+        for name, parameter in parameters.items():
+            parameter.data = arrays[name]
+
+    def train(self, mode: bool = True) -> Module:
+        """Put this module and all within into training mode, or out of it."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Put this module and all within into the mode of use."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    # ── description ─────────────────────────────────────────────────────────────────────────────────────
+
+    def extra_repr(self) -> str:
+        """Say what distinguishes this module from others of its class."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"  ({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        own = [(name, v) for name, v in _named_values(self) if isinstance(v, Parameter)]
+        count = sum(parameter.size for parameter in self.parameters())
+        shapes = "  ".join(f"{name} {parameter.shape}" for name, parameter in own)
+        head = f"{type(self).__name__}({self.extra_repr()})"
+        if not children:
+            return f"{head}  {shapes}: {count:,} parameters" if own else head
+        return "\n".join([f"{head}: {count:,} parameters", *children])
+
+
+def _named_values(module: Module) -> Iterator[tuple[str, Any]]:
+    """Yield a module's attributes, those in lists and tuples one by one, with their paths."""
+    for name, value in vars(module).items():
+        if isinstance(value, list | tuple):
+            yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+        else:
+            yield name, value
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name

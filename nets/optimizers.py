@@ -1,0 +1,155 @@
+"""Rules that turn gradients into steps. θ stands for a parameter, g for its gradient, t for the number of the step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from autodiff.tape import Array
+from nets.module import Parameter
+
+
+class Optimizer:
+    """What all optimizers share: the parameters, in groups that may differ in their settings.
+
+    Args:
+        parameters: the parameters; or, as in PyTorch, dicts such as {"params": […], "weight_decay": 1e-4}, one
+            for each group, whose other keys override the defaults.
+        defaults: the settings, by name.
+
+    Raises:
+        ValueError: no parameters, or a setting out of its range.
+        TypeError: something that is no Parameter, or a setting that this optimizer does not have.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter] | Iterable[dict[str, Any]], **defaults: Any) -> None:
+        given: list[Any] = list(parameters)
+        groups = given if given and isinstance(given[0], dict) else [{"params": given}]
+        self.groups = [{**defaults, **group, "params": list(group["params"])} for group in groups]
+        for group in self.groups:
+            self._check(group, defaults)
+        if not any(group["params"] for group in self.groups):
+            raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
+        self.state: dict[int, dict[str, Any]] = {}
+
+    def _check(self, group: dict[str, Any], defaults: dict[str, Any]) -> None:
+        """Raise unless a group holds parameters and sensible settings."""
+        name = type(self).__name__
+        for parameter in group["params"]:
+            if not isinstance(parameter, Parameter):
+                raise TypeError(f"{name}: expected a Parameter, not {type(parameter).__name__}; pass model.parameters()")
+        if unknown := group.keys() - defaults.keys() - {"params"}:
+            raise TypeError(f"{name}: there is no setting {', '.join(sorted(unknown))}; there are {', '.join(defaults)}")
+        for setting in ("lr", "momentum", "weight_decay"):
+            if not 0 <= group.get(setting, 0) < math.inf:
+                raise ValueError(f"{name}: {setting} must be a number of 0 or more, not {group[setting]!r}")
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, which would otherwise add up."""
+        for group in self.groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def step(self) -> None:
+        """Move each parameter that has a gradient."""
+        for group in self.groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    state = self.state.setdefault(id(parameter), {})
+                    parameter.data = self.update(parameter.data, parameter.grad.data, state, group)
+
+    def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
+        """Return the new value of a parameter; `state` is what is remembered of it from step to step.
+
+        It is written with operators that arrays and Tensors share, and in place: θ may be changed, g not.
+        """
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: θ ← θ − lr·g.
+
+    With momentum μ, v ← μ·v + g takes the place of g (Polyak, 1964); with nesterov, g + μ·v (Nesterov, 1983; in
+    the form of Sutskever, Martens, Dahl and Hinton, 2013). weight_decay λ adds λ·θ to g, the gradient of λ/2·‖θ‖².
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter] | Iterable[dict[str, Any]],
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov needs a momentum")
+        super().__init__(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+
+    def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
+        """Return θ − lr·g, with g as momentum and decay have made it."""
+        lr, μ, λ = settings["lr"], settings["momentum"], settings["weight_decay"]
+        if λ:
+            g = g + λ * θ
+        if μ:
+            v = state["velocity"] = μ * state["velocity"] + g if state else g
+            g = g + μ * v if settings["nesterov"] else v
+        θ -= lr * g
+        return θ
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015, algorithm 1): steps of about lr, whatever the size of the gradient.
+
+    m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g² estimate the gradient's mean and mean square; divided by 1 − βᵗ
+    they are unbiased; θ ← θ − lr·m̂ / (√v̂ + ε). weight_decay λ adds λ·θ to g.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter] | Iterable[dict[str, Any]],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{type(self).__name__}: betas must be from 0 to below 1, not {betas}")
+        super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
+        """Return θ − lr·m̂ / (√v̂ + ε)."""
+        if λ := settings["weight_decay"]:
+            g = g + λ * θ
+        return self._move(θ, g, state, settings)
+
+    def _move(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
+        lr, (β1, β2), ε = settings["lr"], settings["betas"], settings["eps"]
+        if not state:
+            state.update(t=0, m=0 * g, v=0 * g)
+        state["t"] += 1
+        m, v, t = state["m"], state["v"], state["t"]
+        m += (1 - β1) * (g - m)
+        v += (1 - β2) * (g * g - v)
+        θ -= (lr / (1 - β1**t)) * m / ((v / (1 - β2**t)) ** 0.5 + ε)
+        state["m"], state["v"] = m, v
+        return θ
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019): θ shrinks by lr·λ, apart from the gradient."""
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter] | Iterable[dict[str, Any]],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
+        """Return (1 − lr·λ)·θ − lr·m̂ / (√v̂ + ε)."""
+        θ *= 1 - settings["lr"] * settings["weight_decay"]
+        return self._move(θ, g, state, settings)
