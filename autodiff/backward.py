@@ -17,7 +17,7 @@ import numpy as np
 from autodiff import tape
 from autodiff.errors import GradientError, describe
 from autodiff.ops import add, astype, sum_to
-from autodiff.tape import Array, Variable
+from autodiff.tape import Array, Node, Variable
 
 Observer = Callable[[Variable, Array, Sequence[Array | None]], None]
 """`observer(variable, cotangent, contributions)`: called at each step of the walk, with the variable, its
@@ -66,15 +66,28 @@ def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable
     seen = {id(output)}
     found = [output]
     for variable in found:  # it grows as we go
-        if variable.node is None or id(variable) in ends:
+        node = variable.node
+        if node is None or id(variable) in ends:
             continue
-        for operand in variable.node.inputs:
-            if isinstance(operand, Variable) and operand.requires_grad and id(operand) not in seen:
-                seen.add(id(operand))
-                found.append(operand)
+        _check_unchanged(variable, node)
+        for operand in node.inputs:
+            if isinstance(operand, Variable):
+                _check_unchanged(operand, node)
+                if operand.requires_grad and id(operand) not in seen:
+                    seen.add(id(operand))
+                    found.append(operand)
     found.sort(key=_age)
-    _check_unchanged(found)
     return found
+
+
+def _check_unchanged(variable: Variable, node: Node) -> None:
+    """Raise where a variable no longer has the value that a node computed with."""
+    if variable._changed > node.moment:
+        raise GradientError(
+            f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after {node.primitive.name} had "
+            "used it, so the gradient would be wrong. Call backward() before optimizer.step() or an assignment to .data, or "
+            "compute the result again."
+        )
 
 
 def _age(variable: Variable) -> int:
@@ -132,9 +145,8 @@ def _contributions(
     if not create_graph:
         arguments = tuple([x._data if isinstance(x, Variable) else x for x in arguments])
     contributions: list[Array | None] = []
-    for index, operand in enumerate(node.inputs):
-        rule = node.primitive.rule(index) if id(operand) in among else None
-        if rule is None:
+    for operand, rule in zip(node.inputs, node.primitive.rules_of(len(node.inputs)), strict=True):
+        if rule is None or id(operand) not in among:
             contributions.append(None)
             continue
         contribution = _fit(rule(*arguments, **node.attributes), operand._data)
@@ -158,21 +170,6 @@ def _is_shared(contribution: Array, arguments: tuple[Array, ...]) -> bool:
     if isinstance(contribution, Variable):
         return True
     return contribution.base is not None or any(contribution is argument for argument in arguments)
-
-
-def _check_unchanged(variables: Sequence[Variable]) -> None:
-    """Raise where a value on the tape is no longer the one that was computed with."""
-    for result in variables:
-        node = result.node
-        if node is None:
-            continue
-        for variable in (*node.inputs, result):
-            if isinstance(variable, Variable) and variable._changed > node.moment:
-                raise GradientError(
-                    f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after "
-                    f"{node.primitive.name} had used it, so the gradient would be wrong. Call backward() before "
-                    "optimizer.step() or an assignment to .data, or compute the result again."
-                )
 
 
 def _accumulate_grad(variable: Variable, cotangent: Array) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from typing import Any, ClassVar, TypeAlias
 
@@ -102,9 +102,9 @@ class Primitive:
         self.rule_for = rule_for
         self.has_flat_operand = None in rules
 
-    def rule(self, index: int) -> Rule:
-        """Return the rule of the operand at `index`."""
-        return self.rule_for(index) if self.rule_for else self.rules[index]
+    def rules_of(self, count: int) -> Sequence[Rule]:
+        """Return the rules of as many operands, in order."""
+        return [self.rule_for(index) for index in range(count)] if self.rule_for else self.rules
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -171,16 +171,14 @@ def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Array:
 
     Raises the kernel's own kind of exception, told in terms of the operation, its shapes and its dtypes.
     """
-    arrays = []
     kind = None
     tracked = False
-    for operand in operands:
+    arrays = list(operands)
+    for index, operand in enumerate(operands):
         if isinstance(operand, Variable):
-            arrays.append(operand._data)
+            arrays[index] = operand._data
             kind = operand.result_type
             tracked = tracked or operand.requires_grad
-        else:
-            arrays.append(operand)
     try:
         out = primitive.kernel(*arrays, **attributes)
     except Exception as error:

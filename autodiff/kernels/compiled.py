@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from autodiff.kernels import vectorized
 from autodiff.kernels.compiled_matmul import matmul
 from autodiff.kernels.specialised import FLOATS, Specialised
+from autodiff.kernels.vectorized import Axes
 
-__all__ = ["matmul", "relu", "relu_backward"]
+__all__ = ["log_softmax", "log_softmax_backward", "matmul", "relu", "relu_backward"]
 
 
 def relu(x: NDArray[Any]) -> NDArray[Any]:
@@ -39,6 +40,26 @@ def relu_backward(g: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def log_softmax(x: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
+    """Return x − log Σ eˣ along the axis (or axes); the largest x is subtracted first, so that nothing overflows."""
+    if x.dtype not in FLOATS or axis not in (-1, x.ndim - 1) or x.size == 0:
+        return vectorized.log_softmax(x, axis)
+    out = np.empty(x.shape, x.dtype)
+    n = x.shape[-1]
+    _log_softmax[x.dtype](x.reshape(-1, n), out.reshape(-1, n))
+    return out
+
+
+def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
+    """Pass a gradient g back through out = log_softmax(x): g − e^out · Σ g along the axis (or axes)."""
+    if out.dtype not in FLOATS or g.dtype != out.dtype or axis not in (-1, out.ndim - 1) or out.size == 0:
+        return vectorized.log_softmax_backward(g, out, axis)
+    result = np.empty(out.shape, out.dtype)
+    n = out.shape[-1]
+    _log_softmax_backward[out.dtype](g.reshape(-1, n), out.reshape(-1, n), result.reshape(-1, n))
+    return result
+
+
 def _relu_loop(x: Any, out: Any) -> None:
     for i in range(x.size):
         out[i] = 0 if x[i] <= 0 else x[i]
@@ -49,5 +70,29 @@ def _relu_backward_loop(g: Any, x: Any, out: Any) -> None:
         out[i] = g[i] if x[i] > 0 else 0
 
 
+def _log_softmax_loop(x: Any, out: Any) -> None:
+    for i in range(x.shape[0]):
+        largest = x[i, 0]
+        for j in range(1, x.shape[1]):
+            largest = max(largest, x[i, j])
+        total = np.exp(x[i, 0] - largest)
+        for j in range(1, x.shape[1]):
+            total += np.exp(x[i, j] - largest)
+        log_total = np.log(total)
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j] - largest - log_total
+
+
+def _log_softmax_backward_loop(g: Any, out: Any, result: Any) -> None:
+    for i in range(out.shape[0]):
+        total = g[i, 0]
+        for j in range(1, out.shape[1]):
+            total += g[i, j]
+        for j in range(out.shape[1]):
+            result[i, j] = g[i, j] - np.exp(out[i, j]) * total
+
+
 _relu = Specialised(_relu_loop, inputs=1, ndim=1, layout="C")
 _relu_backward = Specialised(_relu_backward_loop, inputs=2, ndim=1, layout="C")
+_log_softmax = Specialised(_log_softmax_loop, inputs=1, ndim=2, layout="A")
+_log_softmax_backward = Specialised(_log_softmax_backward_loop, inputs=2, ndim=2, layout="A")

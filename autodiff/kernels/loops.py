@@ -1,9 +1,13 @@
 """The kernels one number at a time: slow, and the definition of what the other versions compute."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Axes = int | tuple[int, ...] | None
 
 
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -49,3 +53,33 @@ def relu_backward(g: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
         if x[i] > 0:
             out[i] = g[i]
     return out
+
+
+def log_softmax(x: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
+    """Return x − log Σ eˣ along the axis (or axes); the largest x is subtracted first, so that nothing overflows."""
+    out = np.empty(x.shape, np.result_type(x, np.float32))
+    for line in _lines(x, axis):
+        largest = max(x[i] for i in line)
+        total = sum(math.exp(x[i] - largest) for i in line)
+        for i in line:
+            out[i] = x[i] - largest - math.log(total)
+    return out
+
+
+def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
+    """Pass a gradient g back through out = log_softmax(x): g − e^out · Σ g along the axis (or axes)."""
+    result = np.empty(out.shape, np.result_type(g, out))
+    for line in _lines(out, axis):
+        total = sum(g[i] for i in line)
+        for i in line:
+            result[i] = g[i] - math.exp(out[i]) * total
+    return result
+
+
+def _lines(x: NDArray[Any], axis: Axes) -> Iterator[list[tuple[int, ...]]]:
+    """Yield the indices of x in groups, each group running along the axes."""
+    axes = range(x.ndim) if axis is None else [i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
+    start = [range(1 if i in axes else n) for i, n in enumerate(x.shape)]
+    for first in np.ndindex(*map(len, start)):
+        along = [range(n) if i in axes else [first[i]] for i, n in enumerate(x.shape)]
+        yield [tuple(along[i][j] for i, j in enumerate(index)) for index in np.ndindex(*map(len, along))]

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Axes = int | tuple[int, ...] | None
+
 
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """Multiply matrices of shapes (..., m, k) and (..., k, n), which gives (..., m, n).
@@ -27,3 +29,14 @@ def relu_backward(g: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
     g and x broadcast, and the dtypes are promoted as in NumPy.
     """
     return np.where(np.greater(x, 0), g, np.zeros((), np.result_type(g, x)))
+
+
+def log_softmax(x: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
+    """Return x − log Σ eˣ along the axis (or axes); the largest x is subtracted first, so that nothing overflows."""
+    shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    return np.asarray(shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True)))
+
+
+def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
+    """Pass a gradient g back through out = log_softmax(x): g − e^out · Σ g along the axis (or axes)."""
+    return np.asarray(g - np.exp(out) * np.add.reduce(g, axis=axis, keepdims=True))

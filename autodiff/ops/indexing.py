@@ -37,7 +37,7 @@ def _may_repeat(index: Any) -> bool:
            None)
 def take_along_axis(a: Array, indices: Array, axis: int = -1) -> Array:
     """Pick along an axis by an array of indices of the same number of axes, as `np.take_along_axis` does."""
-    return np.take_along_axis(a, indices, axis)
+    return a[_places(indices, axis, a.shape)]
 
 
 @primitive("add_along_axis",
@@ -46,17 +46,23 @@ def take_along_axis(a: Array, indices: Array, axis: int = -1) -> Array:
 def add_along_axis(g: Array, indices: Array, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, to which g is added where `take_along_axis` would pick: its adjoint."""
     total = np.zeros(shape, g.dtype)
+    places = _places(indices, axis, shape)
     axis %= total.ndim
     if g.shape == (*shape[:axis], 1, *shape[axis + 1 :]):  # one of each line: none can be picked twice
-        np.put_along_axis(total, indices, g, axis)
-        return total
-    places = list(np.ogrid[tuple(slice(n) if n > 1 else slice(1) for n in g.shape)])
-    for i, n in enumerate(shape):
-        if n == 1:
-            places[i] = np.zeros_like(places[i])
-    places[axis] = indices
-    np.add.at(total, tuple(places), g)
+        total[places] = g
+    else:
+        np.add.at(total, places, g)
     return total
+
+
+def _places(indices: Array, axis: int, shape: tuple[int, ...]) -> tuple[Array, ...]:
+    """Return the index that picks along an axis: the indices there, and every position along the other axes."""
+    ndim = len(shape)
+    if np.ndim(indices) != ndim:
+        raise ValueError(f"indices of {np.ndim(indices)} axes do not fit an array of {ndim}")
+    places = [np.arange(n).reshape(-1, *(1,) * (ndim - i - 1)) for i, n in enumerate(shape)]
+    places[axis] = indices
+    return tuple(places)
 
 
 @primitive("one_hot", None)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autodiff.ops.elementwise import exp, multiply, subtract
+from autodiff import kernels
+from autodiff.ops.elementwise import exp, multiply, negative, subtract
 from autodiff.ops.reductions import keep_axes, sum
 from autodiff.ops.shapes import Axes
 from autodiff.tape import Array, primitive
@@ -36,9 +37,16 @@ def softmax(a: Array, axis: Axes = -1) -> Array:
     return weights / np.add.reduce(weights, axis=axis, keepdims=True)
 
 
-@primitive("log_softmax",
-           lambda g, out, a, axis: subtract(g, multiply(exp(out), sum(g, axis, keepdims=True))))
+@primitive("log_softmax", lambda g, out, a, axis: log_softmax_backward(g, out, axis))
 def log_softmax(a: Array, axis: Axes = -1) -> Array:
     """a − log Σ eᵃ along the axes, the last by default."""
-    shifted = a - _largest(a, axis)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+    return kernels.log_softmax(a, axis)
+
+
+@primitive("log_softmax_backward",
+           lambda g, out, cotangent, log_p, axis: subtract(g, sum(multiply(g, exp(log_p)), axis, keepdims=True)),
+           lambda g, out, cotangent, log_p, axis: negative(
+               multiply(g, multiply(exp(log_p), sum(cotangent, axis, keepdims=True)))))
+def log_softmax_backward(cotangent: Array, log_p: Array, axis: Axes = -1) -> Array:
+    """The cotangent less p times its sum along the axes, with p = exp(log_p): the rule of log_softmax in one pass."""
+    return kernels.log_softmax_backward(cotangent, log_p, axis)
