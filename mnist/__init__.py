@@ -1,0 +1,6 @@
+"""MNIST on the engine: the data, the training, and what can be done with a trained network."""
+
+from mnist.config import TrainConfig
+from mnist.fit import Result, fit
+
+__all__ = ["Result", "TrainConfig", "fit"]

@@ -1,0 +1,80 @@
+"""What a training run is made of: the flags of `python -m mnist.train`, and the argument of `mnist.fit`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from mnist.data import CLASSES, PIXELS, Name
+from mnist.errors import UserError
+from nets.initializers import Init
+from nets.layers import Activation
+
+OptimizerName = Literal["sgd", "momentum", "adam", "adamw"]
+EngineName = Literal["autodiff", "manual", "tensorflow"]
+
+LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.05, "adam": 1e-3, "adamw": 1e-3}
+MOMENTUM = 0.9
+ADAMW_DECAY = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Train a multilayer perceptron on MNIST, and write the network, its history and its curves to a folder."""
+
+    layers: tuple[int, ...] = (784, 128, 64, 10)
+    """Widths of the layers, from 784 pixels to 10 classes."""
+    epochs: int = 10
+    """How many times to go through the training images."""
+    batch_size: int = 64
+    """How many images to take a step on."""
+    optimizer: OptimizerName = "momentum"
+    """momentum is SGD with momentum 0.9."""
+    lr: float | None = None
+    """Learning rate; by default 0.1 for sgd, 0.05 for momentum, 0.001 for adam and adamw."""
+    l2: float | None = None
+    """λ of the penalty λ/2·‖W‖² on the weights, 0 by default; for adamw its decoupled decay, 0.01 by default."""
+    init: Init = "he"
+    """How the weights start."""
+    activation: Activation = "relu"
+    """The function between the layers."""
+    seed: int = 0
+    """Decides the first weights and the order of the images: equal seed, equal result."""
+    dataset: Name = "mnist"
+    """mnist-5k are the 5,000 digits that need no download."""
+    data_dir: Path | None = None
+    """Folder of IDX files or Kaggle's CSV; $MNIST_DATA_DIR, the cache and the network are looked at otherwise."""
+    engine: EngineName = "autodiff"
+    """Who computes the gradients: this engine, the derivation by hand, or tf.GradientTape."""
+    out: Path | None = None
+    """Folder for the results; by default the next free one of runs/001, runs/002, …"""
+
+    def __post_init__(self) -> None:
+        """Raise UserError where a value makes no sense."""
+        if len(self.layers) < 2 or self.layers[0] != PIXELS or self.layers[-1] != CLASSES or min(self.layers) < 1:
+            widths = " ".join(map(str, self.layers))
+            raise UserError(f"--layers {widths}: must run from {PIXELS} (pixels) to {CLASSES} (classes), as in 784 128 64 10")
+        for flag, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            if getattr(self, flag) < least:
+                raise UserError(f"--{flag.replace('_', '-')} {getattr(self, flag)}: must be {least} or more")
+        if not 0 < self.learning_rate < math.inf:
+            raise UserError(f"--lr {self.lr}: must be a number above 0")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"--l2 {self.l2}: must be a number of 0 or more")
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate given, or the optimizer's default."""
+        return LEARNING_RATES[self.optimizer] if self.lr is None else self.lr
+
+    @property
+    def weight_decay(self) -> float:
+        """The λ given, or the optimizer's default."""
+        return (ADAMW_DECAY if self.optimizer == "adamw" else 0.0) if self.l2 is None else self.l2
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields, with the defaults of this optimizer filled in, as JSON has them."""
+        fields = dataclasses.asdict(self) | {"lr": self.learning_rate, "l2": self.weight_decay}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in fields.items()}

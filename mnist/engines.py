@@ -1,0 +1,86 @@
+"""Three ways to the same gradients: this engine, the derivation by hand, and `tf.GradientTape`.
+
+Each takes a network, a batch x (m, 784) and its labels y (m,), gives the mean cross-entropy and puts its
+gradient into `.grad` of each parameter.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import nets
+from autodiff import Tensor
+from mnist.config import EngineName
+from mnist.errors import UserError
+from nets import manual
+
+Engine = Callable[[nets.MLP, Any, Any], float]
+
+
+def load_engine(name: EngineName) -> Engine:
+    """Return an engine by its name. Raises UserError if it needs a package that is not installed."""
+    return _tensorflow() if name == "tensorflow" else {"autodiff": by_autodiff, "manual": by_hand}[name]
+
+
+def by_autodiff(model: nets.MLP, x: Any, y: Any) -> float:
+    """Record the loss on a tape and read it backwards."""
+    loss = nets.cross_entropy(model(x), y)
+    loss.backward()
+    return float(loss.item())
+
+
+def by_hand(model: nets.MLP, x: Any, y: Any) -> float:
+    """Evaluate the formulas of `nets/manual.py`."""
+    W, b = _weights_and_biases(model)
+    loss, dW, db = manual.loss_and_gradients(W, b, x, y, model.activation)
+    _set_gradients(model, dW, db)
+    return loss
+
+
+def _tensorflow() -> Engine:
+    """Return the engine that asks TensorFlow, with settings under which equal seeds give equal results."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import tensorflow as tf
+    except ImportError as error:
+        raise UserError("--engine tensorflow: TensorFlow is not installed; pip install -e '.[tensorflow]'") from error
+    tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+    activations = {"relu": tf.nn.relu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
+
+    @tf.function(reduce_retracing=True)
+    def loss_and_gradients(W: list[Any], b: list[Any], x: Any, y: Any, activation: str) -> tuple[Any, Any, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch([W, b])
+            for W_l, b_l in zip(W[:-1], b[:-1], strict=True):
+                x = activations[activation](x @ W_l + b_l)
+            logits = x @ W[-1] + b[-1]
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+        dW, db = tape.gradient(loss, [W, b])
+        return loss, dW, db
+
+    def by_tensorflow(model: nets.MLP, x: Any, y: Any) -> float:
+        W, b = ([tf.constant(array) for array in arrays] for arrays in _weights_and_biases(model))
+        loss, dW, db = loss_and_gradients(W, b, tf.constant(x), tf.constant(y), model.activation)
+        _set_gradients(model, (g.numpy() for g in dW), (g.numpy() for g in db))
+        return float(loss)
+
+    return by_tensorflow
+
+
+def _linear_layers(model: nets.MLP) -> list[Any]:
+    return [layer for layer in model if isinstance(layer, nets.Linear)]
+
+
+def _weights_and_biases(model: nets.MLP) -> tuple[list[Any], list[Any]]:
+    """Return the arrays W_1 … W_L and b_1 … b_L."""
+    layers = _linear_layers(model)
+    return [layer.weight.data for layer in layers], [layer.bias.data for layer in layers]
+
+
+def _set_gradients(model: nets.MLP, dW: Iterable[Any], db: Iterable[Any]) -> None:
+    for layer, dW_l, db_l in zip(_linear_layers(model), dW, db, strict=True):
+        layer.weight.grad, layer.bias.grad = Tensor(dW_l), Tensor(db_l)

@@ -1,0 +1,24 @@
+"""`python -m mnist.train`: train a network on MNIST from the command line."""
+
+from __future__ import annotations
+
+from mnist.cli import parse, run
+from mnist.config import TrainConfig
+from mnist.evaluation import table
+from mnist.fit import fit
+
+
+def main() -> int:
+    """Train as the flags say; print the course and the result, and return the exit status."""
+    config = parse(TrainConfig, "python -m mnist.train")
+    result = fit(config, announce=lambda line: print(line, flush=True))
+    print(f"\n{table(result.test)}\n")
+    if result.interrupted:
+        print(f"interrupted after {len(result.history)} of {config.epochs} epochs; the network and its history are in {result.folder}")
+        return 130
+    print(f"test accuracy {result.test.accuracy:.2%}; everything is in {result.folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main)

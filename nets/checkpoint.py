@@ -1,0 +1,54 @@
+"""A trained network in a file: its weights as safetensors, its architecture in their metadata."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from nets.files import replacing
+from nets.layers import MLP
+
+
+def save(model: MLP, path: Path) -> None:
+    """Write a network to a file, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    architecture = {"type": "MLP", "layer_dims": model.layer_dims, "activation": model.activation}
+    with replacing(path) as draft:
+        save_file(model.state_dict(), draft, {"architecture": json.dumps(architecture)})
+
+
+def load(path: Path) -> MLP:
+    """Read a network from a file that `save` has written.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no such file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            architecture = json.loads((file.metadata() or {}).get("architecture", "null"))
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _build(architecture, state)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a network saved by nets.checkpoint: {error}") from error
+
+
+def _build(architecture: Any, state: dict[str, np.ndarray]) -> MLP:
+    """Make a network of an architecture and give it its weights."""
+    if not isinstance(architecture, dict) or architecture.get("type") != "MLP":
+        raise ValueError("its metadata names no architecture")
+    widths = [int(width) for width in architecture["layer_dims"]]
+    if sum(array.size for array in state.values()) != sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False)):
+        raise ValueError(f"its tensors are not those of an MLP of widths {widths}")
+    dtype = next(iter(state.values())).dtype
+    model = MLP(widths, architecture["activation"], rng=np.random.default_rng(0), dtype=dtype)
+    model.load_state_dict(state)
+    return model

@@ -1,0 +1,1 @@
+"""Drawings. They draw what others computed, and compute nothing of their own."""
