@@ -12,10 +12,12 @@ from autodiff.tensor import Tensor
 from autodiff.transforms import jvp, vjp
 
 _STEP = 1e-4
-"""Small enough to keep off most kinks; the truncation error of the fourth-order difference is its 4th power."""
+"""Small enough to keep off most kinks; the truncation error of the fourth-order difference is its power of 4."""
 
 
-def check_gradients(f: Callable[..., Any], *args: Array, order: int = 2, tolerance: float = 1e-6, seed: int = 0) -> None:
+def check_gradients(
+    f: Callable[..., Any], *args: Array, order: int = 2, tolerance: float = 1e-6, seed: int = 0
+) -> None:
     """Raise AssertionError unless the derivatives of f agree with finite differences, to the given order.
 
     In float64, along a random direction ẋ and for a random cotangent ȳ, three numbers must be one: ⟨ȳ, J·ẋ⟩ by
@@ -35,7 +37,7 @@ def check_gradients(f: Callable[..., Any], *args: Array, order: int = 2, toleran
     arrays = [np.asarray(unwrap(arg)) for arg in args]
     varied = [i for i, array in enumerate(arrays) if array.dtype.kind == "f"]
     if not varied or order < 1:
-        raise ValueError("check_gradients: nothing to compare; give a floating-point argument and an order of 1 or more")
+        raise ValueError("check_gradients: nothing to compare; give a floating-point argument and an order of at least 1")
 
     def of_varied(*xs: Tensor) -> Any:
         complete = list(args)
@@ -69,7 +71,8 @@ def _check(
     scale = np.sum(np.abs(by_vjp)) + np.sum(np.abs(cotangent * out.data)) + 1.0
     for name, value in (("vjp", np.sum(by_vjp)), ("jvp", by_jvp)):
         assert abs(value - by_difference) <= tolerance * scale, (
-            f"the derivative of order {depth} is wrong: {name} gives {value:.12g}, finite differences {by_difference:.12g}"
+            f"the derivative of order {depth} is wrong: {name} gives {value:.12g}, "
+            f"finite differences {by_difference:.12g}"
         )
 
     if depth < order:

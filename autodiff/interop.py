@@ -13,9 +13,10 @@ from autodiff.tape import Array, Variable, shape_of
 UFUNCS: dict[np.ufunc, Callable[..., Array]] = {
     getattr(np, name): getattr(ops, name)
     for name in (
-        "abs add cos divide equal exp expm1 greater greater_equal less less_equal log log1p logical_and "
-        "logical_not matmul maximum minimum multiply negative not_equal power sign sin sqrt square subtract tanh"
-    ).split()
+        "abs", "add", "cos", "divide", "equal", "exp", "expm1", "greater", "greater_equal", "less", "less_equal", "log",
+        "log1p", "logical_and", "logical_not", "matmul", "maximum", "minimum", "multiply", "negative", "not_equal",
+        "power", "sign", "sin", "sqrt", "square", "subtract", "tanh",
+    )
 }
 
 
@@ -29,10 +30,10 @@ def _dot(a: Array, b: Array) -> Array:
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Array]] = {
     getattr(np, name): getattr(ops, name)
     for name in (
-        "argmax argmin astype broadcast_to clip concat cumsum expand_dims matrix_transpose max mean min pad "
-        "permute_dims prod ravel reshape squeeze stack std sum swapaxes take_along_axis var where"
-    ).split()
-    if hasattr(np, name)
+        "argmax", "argmin", "astype", "broadcast_to", "clip", "concat", "cumsum", "expand_dims", "matrix_transpose",
+        "max", "mean", "min", "pad", "permute_dims", "prod", "ravel", "reshape", "squeeze", "stack", "std", "sum",
+        "swapaxes", "take_along_axis", "var", "where",
+    )
 } | {np.dot: _dot, np.shape: shape_of, np.ndim: lambda a: len(shape_of(a)), np.size: lambda a: a.size}
 
 

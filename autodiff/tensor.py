@@ -105,7 +105,8 @@ class Tensor(Variable):
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="Tensor(")
         details = [text] + ([f"dtype={self.dtype}"] if self.dtype != np.float64 else [])
-        details += ([f"name={self.name!r}"] if self.name else []) + (["requires_grad=True"] if self.requires_grad else [])
+        details += [f"name={self.name!r}"] if self.name else []
+        details += ["requires_grad=True"] if self.requires_grad else []
         return f"Tensor({', '.join(details)})"
 
     def __format__(self, spec: str) -> str:
@@ -137,7 +138,7 @@ class Tensor(Variable):
                 )
             return np.ones(self.shape, self.dtype)
         if shape_of(gradient) != self.shape:
-            raise ValueError(f"backward: a gradient of shape {shape_of(gradient)} does not fit a tensor of {self.shape}")
+            raise ValueError(f"backward: a gradient of shape {shape_of(gradient)} does not fit {describe(self._data)}")
         return ops.astype(gradient, self.dtype)
 
     def retain_grad(self) -> None:
@@ -262,7 +263,7 @@ class Tensor(Variable):
     var = ops.var
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The tensor with its axes reversed."""
         return ops.permute_dims(self)
 
@@ -307,8 +308,8 @@ class Tensor(Variable):
     def __reduce__(self) -> Any:
         if self.node is not None:
             raise TypeError(
-                "Tensor: only a leaf can be copied deeply or pickled, for the tape of a result lives in this process alone. "
-                "Use t.detach() for the numbers, t.copy() for a recorded copy."
+                "Tensor: only a leaf can be copied deeply or pickled, for the tape of a result lives in this process "
+                "alone. Use t.detach() for the numbers, t.copy() for a recorded copy."
             )
         return _restore, (type(self), self._data, self.requires_grad, self.name, self.grad)
 
@@ -333,8 +334,7 @@ def as_numeric(data: Any) -> np.ndarray:
     array = np.asarray(plain(data, "Tensor"))
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            f"Tensor: needs real numbers or booleans, not {type(data).__name__} of dtype {array.dtype}. Nested lists must "
-            "be of even lengths."
+            f"Tensor: needs real numbers or booleans, not {type(data).__name__} of dtype {array.dtype}."
         )
     return array
 

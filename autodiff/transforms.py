@@ -143,7 +143,9 @@ class _Run:
     def pullback(self, cotangent: Array) -> tuple[Tensor, ...]:
         """Return ⟨cotangent, ∂out/∂x⟩ for each input x, of x's shape and dtype."""
         if shape_of(cotangent) != self.out.shape:
-            raise ValueError(f"pullback: a cotangent of shape {shape_of(cotangent)} does not fit an output of {self.out.shape}")
+            raise ValueError(
+                f"pullback: a cotangent of shape {shape_of(cotangent)} does not fit an output of {self.out.shape}"
+            )
         if not self.out.requires_grad:
             return tuple(_zeros_like(x) for x in self.inputs)
         tracked = isinstance(cotangent, Variable) and cotangent.requires_grad
@@ -178,7 +180,7 @@ def _fresh(primal: Array) -> Tensor:
         variable: Tensor = ops.alias(primal)
     else:
         variable = _Primal.of(as_numeric(unwrap(primal)), requires_grad=True)
-        variable.listening = True
+        variable.listening = True  # type: ignore[attr-defined]
     if not is_real(variable._data):
         raise TypeError(
             f"a gradient needs floating-point numbers, not {describe(variable._data)}. Write 1.0 for 1, or convert "

@@ -55,7 +55,7 @@ class TrainConfig:
         """Raise UserError where a value makes no sense."""
         if len(self.layers) < 2 or self.layers[0] != PIXELS or self.layers[-1] != CLASSES or min(self.layers) < 1:
             widths = " ".join(map(str, self.layers))
-            raise UserError(f"--layers {widths}: must run from {PIXELS} (pixels) to {CLASSES} (classes), as in 784 128 64 10")
+            raise UserError(f"--layers {widths}: must run from {PIXELS} pixels to {CLASSES} classes, as 784 128 64 10 does")
         for flag, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, flag) < least:
                 raise UserError(f"--{flag.replace('_', '-')} {getattr(self, flag)}: must be {least} or more")

@@ -51,7 +51,7 @@ def _tensorflow() -> Engine:
 
     activations = {"relu": tf.nn.relu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def loss_and_gradients(W: list[Any], b: list[Any], x: Any, y: Any, activation: str) -> tuple[Any, Any, Any]:
         with tf.GradientTape() as tape:
             tape.watch([W, b])

@@ -43,11 +43,11 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
         UserError: the data or the folder are not to be had, or a package is missing.
         DivergenceError: the loss became infinite or no number.
     """
-    folder = RunFolder(config.out)
     engine = load_engine(config.engine)
     digits = data.load(config.dataset, config.data_dir, announce=announce)
-    model = nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
+    folder = RunFolder(config.out)
     folder.write_config(config.as_json())
+    model = nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
     announce(repr(model))
 
     history: list[Row] = []
@@ -99,7 +99,7 @@ def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
 
 
 def batches(size: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-    """Yield the rows of an epoch in an order that seed and epoch decide, in batches of which the last may be smaller."""
+    """Yield the rows of an epoch, in an order that seed and epoch decide, in batches; the last may be smaller."""
     order = np.random.default_rng([seed, epoch]).permutation(size)
     for start in range(0, size, batch_size):
         yield order[start : start + batch_size]

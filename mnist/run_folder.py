@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +32,9 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | None) -> None:
-        try:
+        with _telling_of(path or DEFAULT_PARENT):
             self.path = path or _next_free(DEFAULT_PARENT)
             self.path.mkdir(parents=True, exist_ok=True)
-            with replacing(self.path / "config.json") as draft:
-                draft.write_text("{}\n")
-        except OSError as error:
-            raise _unwritable(path or DEFAULT_PARENT, error) from error
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.json."""
@@ -48,37 +46,37 @@ class RunFolder:
 
     def write_history(self, rows: Sequence[Row]) -> None:
         """Write history.csv, a row an epoch."""
-        try:
-            with replacing(self.path / "history.csv") as draft, draft.open("w", newline="") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        self._write_text("history.csv", text.getvalue())
 
     def write_model(self, model: nets.MLP) -> None:
         """Write model.safetensors."""
-        try:
+        with _telling_of(self.path):
             checkpoint.save(model, self.path / "model.safetensors")
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
     def write_curves(self, rows: Sequence[Row]) -> None:
         """Write curves.png."""
         from viz.curves import draw_curves  # it imports matplotlib, which takes half a second
 
-        try:
-            with replacing(self.path / "curves.png") as draft:
-                draw_curves(rows, draft)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
+        with _telling_of(self.path), replacing(self.path / "curves.png") as draft:
+            draw_curves(rows, draft)
 
     def _write_text(self, name: str, text: str) -> None:
-        try:
-            with replacing(self.path / name) as draft:
-                draft.write_text(text)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
+        with _telling_of(self.path), replacing(self.path / name) as draft:
+            draft.write_text(text)
+
+
+@contextlib.contextmanager
+def _telling_of(path: Path) -> Iterator[None]:
+    """Turn the errors of writing to a folder into one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"--out {path}: cannot be written to ({reason}); name another folder") from error
 
 
 def _next_free(parent: Path) -> Path:
@@ -94,6 +92,3 @@ def _next_free(parent: Path) -> Path:
         else:
             return path
 
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"--out {path}: cannot be written to ({error.strerror or error}); name another folder")

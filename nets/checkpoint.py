@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialize
 
 from nets.files import replacing
 from nets.layers import MLP
@@ -21,8 +22,9 @@ def save(model: MLP, path: Path) -> None:
         OSError: the file cannot be written.
     """
     architecture = {"type": "MLP", "layer_dims": model.layer_dims, "activation": model.activation}
+    content = serialize(model.state_dict(), {"architecture": json.dumps(architecture)})
     with replacing(path) as draft:
-        save_file(model.state_dict(), draft, {"architecture": json.dumps(architecture)})
+        draft.write_bytes(content)
 
 
 def load(path: Path) -> MLP:
@@ -46,7 +48,7 @@ def _build(architecture: Any, state: dict[str, np.ndarray]) -> MLP:
     if not isinstance(architecture, dict) or architecture.get("type") != "MLP":
         raise ValueError("its metadata names no architecture")
     widths = [int(width) for width in architecture["layer_dims"]]
-    if sum(array.size for array in state.values()) != sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False)):
+    if sum(array.size for array in state.values()) != sum((a + 1) * b for a, b in pairwise(widths)):
         raise ValueError(f"its tensors are not those of an MLP of widths {widths}")
     dtype = next(iter(state.values())).dtype
     model = MLP(widths, architecture["activation"], rng=np.random.default_rng(0), dtype=dtype)

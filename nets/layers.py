@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -130,7 +131,7 @@ class MLP(Sequential):
         self.layer_dims = tuple(layer_dims)
         self.activation: Activation = activation
         layers: list[Module] = []
-        for fan_in, fan_out in zip(layer_dims, layer_dims[1:], strict=False):
+        for fan_in, fan_out in pairwise(layer_dims):
             layers += [Linear(fan_in, fan_out, init=init, rng=rng, dtype=dtype), ACTIVATIONS[activation]()]
         super().__init__(*layers[:-1])
 

@@ -33,10 +33,10 @@ def relu_backward(g: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
 
 def log_softmax(x: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
     """Return x − log Σ eˣ along the axis (or axes); the largest x is subtracted first, so that nothing overflows."""
-    shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    return np.asarray(shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True)))
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True)))
 
 
 def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) -> NDArray[Any]:
     """Pass a gradient g back through out = log_softmax(x): g − e^out · Σ g along the axis (or axes)."""
-    return np.asarray(g - np.exp(out) * np.add.reduce(g, axis=axis, keepdims=True))
+    return np.asarray(g - np.exp(out) * np.sum(g, axis=axis, keepdims=True))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from autodiff import kernels
 from autodiff.ops.shapes import expand_dims, matrix_transpose, squeeze
 from autodiff.tape import Array, primitive, shape_of

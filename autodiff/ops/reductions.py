@@ -32,7 +32,7 @@ def keep_axes(reduced: Array, a: Array, axis: Axes, keepdims: bool) -> Array:
 @primitive("sum", lambda g, out, a, axis, keepdims: broadcast_to(keep_axes(g, a, axis, keepdims), a.shape))
 def sum(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The sum of a along the axes."""
-    return np.add.reduce(a, axis=axis, keepdims=keepdims)
+    return np.sum(a, axis=axis, keepdims=keepdims)
 
 
 def mean(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
@@ -66,13 +66,13 @@ def _share_among_ties(g: Array, out: Array, a: Array, axis: Axes, keepdims: bool
 @primitive("max", _share_among_ties)
 def max(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The largest of a along the axes; ties share the gradient evenly."""
-    return np.maximum.reduce(a, axis=axis, keepdims=keepdims)
+    return np.max(a, axis=axis, keepdims=keepdims)
 
 
 @primitive("min", _share_among_ties)
 def min(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The smallest of a along the axes; ties share the gradient evenly."""
-    return np.minimum.reduce(a, axis=axis, keepdims=keepdims)
+    return np.min(a, axis=axis, keepdims=keepdims)
 
 
 def prod(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:

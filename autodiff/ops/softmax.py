@@ -16,7 +16,7 @@ from autodiff.tape import Array, primitive
 
 def _largest(a: Array, axis: Axes) -> Array:
     """Return the largest along the axes, or 0 where it is infinite, since ∞ − ∞ is no number."""
-    largest = np.maximum.reduce(a, axis=axis, keepdims=True)
+    largest = np.max(a, axis=axis, keepdims=True)
     return np.where(np.isfinite(largest), largest, 0)
 
 
@@ -25,7 +25,7 @@ def _largest(a: Array, axis: Axes) -> Array:
 def logsumexp(a: Array, axis: Axes = -1, *, keepdims: bool = False) -> Array:
     """log Σ eᵃ along the axes, the last by default."""
     largest = _largest(a, axis)
-    total = np.log(np.add.reduce(np.exp(a - largest), axis=axis, keepdims=True)) + largest
+    total = np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis)
 
 
@@ -34,7 +34,7 @@ def logsumexp(a: Array, axis: Axes = -1, *, keepdims: bool = False) -> Array:
 def softmax(a: Array, axis: Axes = -1) -> Array:
     """eᵃ / Σ eᵃ along the axes, the last by default."""
     weights = np.exp(a - _largest(a, axis))
-    return weights / np.add.reduce(weights, axis=axis, keepdims=True)
+    return weights / np.sum(weights, axis=axis, keepdims=True)
 
 
 @primitive("log_softmax", lambda g, out, a, axis: log_softmax_backward(g, out, axis))
