@@ -85,9 +85,9 @@ def _check_unchanged(variable: Variable, node: Node) -> None:
     """Raise where a variable no longer has the value that a node computed with."""
     if variable._changed > node.moment:
         raise GradientError(
-            f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after {node.primitive.name} "
-            "had used it, so the gradient would be wrong. Call backward() before optimizer.step() or an assignment to "
-            ".data, or compute the result again."
+            f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after "
+            f"{node.primitive.name} had used it, so the gradient would be wrong. Call backward() before "
+            "optimizer.step() or an assignment to .data, or compute the result again."
         )
 
 

@@ -37,7 +37,7 @@ def check_gradients(
     arrays = [np.asarray(unwrap(arg)) for arg in args]
     varied = [i for i, array in enumerate(arrays) if array.dtype.kind == "f"]
     if not varied or order < 1:
-        raise ValueError("check_gradients: nothing to compare; give a floating-point argument and an order of at least 1")
+        raise ValueError("check_gradients: nothing to compare; give floating-point arguments and an order above 0")
 
     def of_varied(*xs: Tensor) -> Any:
         complete = list(args)

@@ -15,7 +15,7 @@ from nets.layers import Activation
 OptimizerName = Literal["sgd", "momentum", "adam", "adamw"]
 EngineName = Literal["autodiff", "manual", "tensorflow"]
 
-LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.05, "adam": 1e-3, "adamw": 1e-3}
+LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.01, "adam": 1e-3, "adamw": 1e-3}
 MOMENTUM = 0.9
 ADAMW_DECAY = 0.01
 
@@ -28,12 +28,12 @@ class TrainConfig:
     """Widths of the layers, from 784 pixels to 10 classes."""
     epochs: int = 10
     """How many times to go through the training images."""
-    batch_size: int = 64
+    batch_size: int = 32
     """How many images to take a step on."""
     optimizer: OptimizerName = "momentum"
     """momentum is SGD with momentum 0.9."""
     lr: float | None = None
-    """Learning rate; by default 0.1 for sgd, 0.05 for momentum, 0.001 for adam and adamw."""
+    """Learning rate; by default 0.1 for sgd, 0.01 for momentum, 0.001 for adam and adamw."""
     l2: float | None = None
     """λ of the penalty λ/2·‖W‖² on the weights, 0 by default; for adamw its decoupled decay, 0.01 by default."""
     init: Init = "he"
@@ -55,7 +55,7 @@ class TrainConfig:
         """Raise UserError where a value makes no sense."""
         if len(self.layers) < 2 or self.layers[0] != PIXELS or self.layers[-1] != CLASSES or min(self.layers) < 1:
             widths = " ".join(map(str, self.layers))
-            raise UserError(f"--layers {widths}: must run from {PIXELS} pixels to {CLASSES} classes, as 784 128 64 10 does")
+            raise UserError(f"--layers {widths}: must run from {PIXELS} pixels to {CLASSES} classes")
         for flag, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, flag) < least:
                 raise UserError(f"--{flag.replace('_', '-')} {getattr(self, flag)}: must be {least} or more")

@@ -14,7 +14,8 @@ def main() -> int:
     result = fit(config, announce=lambda line: print(line, flush=True))
     print(f"\n{table(result.test)}\n")
     if result.interrupted:
-        print(f"interrupted after {len(result.history)} of {config.epochs} epochs; network and history are in {result.folder}")
+        epochs = f"{len(result.history)} of {config.epochs} epochs"
+        print(f"interrupted after {epochs}; network and history are in {result.folder}")
         return 130
     print(f"test accuracy {result.test.accuracy:.2%}; everything is in {result.folder}")
     return 0

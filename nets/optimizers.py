@@ -40,7 +40,7 @@ class Optimizer:
             if not isinstance(parameter, Parameter):
                 raise TypeError(f"{name}: needs Parameters, not {type(parameter).__name__}; pass model.parameters()")
         if unknown := group.keys() - defaults.keys() - {"params"}:
-            raise TypeError(f"{name}: no setting is called {', '.join(sorted(unknown))}; there are {', '.join(defaults)}")
+            raise TypeError(f"{name}: no setting {', '.join(sorted(unknown))}; there are {', '.join(defaults)}")
         for setting in ("lr", "momentum", "weight_decay"):
             if not 0 <= group.get(setting, 0) < math.inf:
                 raise ValueError(f"{name}: {setting} must be a number of 0 or more, not {group[setting]!r}")

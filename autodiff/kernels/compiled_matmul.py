@@ -10,6 +10,8 @@ computes it. So the bits of the result do not depend on the number of threads.
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -45,12 +47,7 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     if k != k_too:
         raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {k} and {k_too} differ")
     out = np.empty((m, n), dtype)
-    if m * n * k >= PARALLEL_FROM and _team.acquire(blocking=False):
-        try:
-            _product_by_team[dtype](a, b, out)
-        finally:
-            _team.release()
-    else:
+    if m * n * k < PARALLEL_FROM or not _team.share(m * n * k, _product_by_team[dtype], a, b, out):
         _product[dtype](a, b, out)
     return out
 
@@ -68,11 +65,47 @@ def _stacked(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-# One Python thread at a time may lead the team: not all of Numba's threading layers bear two. In a forked
-# child the team's threads do not exist, so there the lock stays taken, and the child computes alone.
-_team = threading.Lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=partial(_team.acquire, blocking=False))
+class _Team:
+    """Numba's threads, asked to share a product unless they are taken, or were late the last time.
+
+    One Python thread at a time may lead the team: not all of Numba's threading layers bear two. And a product
+    shared takes as long as the slowest thread: where other programs keep the cores busy, a thread that waits for
+    its turn costs a hundred times what it saves. A team that was late sits out more and more of the products.
+    """
+
+    SLOWEST = 5e9
+    """Multiplications a second below which the team is late: a tenth of what a single core makes of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sit_out = 0
+        self._patience = 1
+        if hasattr(os, "register_at_fork"):
+            # A forked child has no team, so there the lock stays taken, and the child computes alone.
+            os.register_at_fork(after_in_child=partial(self._lock.acquire, blocking=False))
+
+    def share(self, multiplications: int, product: Callable[..., None], *arrays: NDArray[Any]) -> bool:
+        """Have the team compute a product, or return False."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._sit_out:
+                self._sit_out -= 1
+                return False
+            start = time.perf_counter()
+            product(*arrays)
+            self._judge((time.perf_counter() - start) * self.SLOWEST > multiplications)
+            return True
+        finally:
+            self._lock.release()
+
+    def _judge(self, late: bool) -> None:
+        """Decide how many products the team sits out: twice as many each time that it is late in a row."""
+        self._sit_out = self._patience if late else 0
+        self._patience = min(2 * self._patience, 1 << 12) if late else 1
+
+
+_team = _Team()
 
 
 def _product_loop(a: Any, b: Any, c: Any) -> None:

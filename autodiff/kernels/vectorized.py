@@ -14,7 +14,7 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     The batch axes `...` broadcast, and the dtypes are promoted as in NumPy. The result is new and
     C-contiguous. ValueError where the shapes do not match.
     """
-    return np.matmul(a, b, order="C")  # type: ignore[no-any-return]
+    return np.matmul(a, b, order="C")
 
 
 def relu(x: NDArray[Any]) -> NDArray[Any]:

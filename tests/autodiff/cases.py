@@ -1,0 +1,445 @@
+"""The table of operations: for each, what it should compute, TensorFlow's word for it, and where to try it.
+
+Every operation of `autodiff.ops` stands here, so that the tests that hold for all of them are written once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import autodiff as ad
+
+
+@dataclass(frozen=True)
+class Case:
+    """One use of an operation, and its oracles.
+
+    `f` takes Tensors, `numpy` the same in arrays, independent of the engine, and `tf(tensorflow, *operands)` the
+    same in TensorFlow, or None. The operands are float64 and keep away from kinks; those of other dtypes stay.
+    """
+
+    operation: str
+    label: str
+    operands: tuple[np.ndarray, ...]
+    f: Callable[..., Any]
+    numpy: Callable[..., Any]
+    tf: Callable[..., Any] | None = None
+    differentiable: bool = True
+
+    @property
+    def id(self) -> str:
+        return f"{self.operation}-{self.label}"
+
+    @property
+    def varied(self) -> tuple[int, ...]:
+        """The places of the operands that have a gradient."""
+        return tuple(i for i, x in enumerate(self.operands) if x.dtype.kind == "f")
+
+    def of(self, dtype: Any) -> tuple[np.ndarray, ...]:
+        """The operands, with the floating-point ones in another precision."""
+        return tuple(x.astype(dtype) if x.dtype.kind == "f" else x for x in self.operands)
+
+    def cotangent(self) -> np.ndarray:
+        """A random cotangent of the result."""
+        return random(np.shape(self.numpy(*self.operands)), seed=99)
+
+    def weights(self) -> tuple[np.ndarray, ...]:
+        """A random array like each operand that varies, to make a number of its gradient."""
+        return tuple(random(self.operands[i].shape, seed=100 + i) for i in self.varied)
+
+
+def random(shape, seed=0):
+    """Normal numbers."""
+    return np.random.default_rng([seed, *shape]).standard_normal(shape)
+
+
+def apart(shape, seed=0):
+    """Numbers of both signs, 0.02 or more from each other, from 0, and from those of a seed of other parity."""
+    n = int(np.prod(shape))
+    steps = np.arange(n) - n // 2 + (0.5 if n % 2 else 0.25) + 0.125 * (seed % 2)
+    return np.random.default_rng([seed, *shape]).permutation(steps * 0.16).reshape(shape)
+
+
+def positive(shape, seed=0):
+    """Numbers from 0.3 up."""
+    return np.abs(random(shape, seed)) + 0.3
+
+
+def large(shape, seed=0):
+    """Numbers away from 0, of either sign."""
+    x = random(shape, seed)
+    return np.where(x < 0, x - 0.5, x + 0.5)
+
+
+SHAPES = [(), (0,), (1,), (5,), (3, 4), (2, 0, 3), (2, 1, 3)]
+PAIRS = [
+    ((), ()),
+    ((3, 4), (3, 4)),
+    ((4,), (3, 4)),
+    ((3, 4), (4,)),
+    ((3, 1), (1, 4)),
+    ((), (2, 3)),
+    ((2, 3), ()),
+    ((1,), (5,)),
+    ((0, 4), (4,)),
+    ((2, 1, 3), (4, 1)),
+]
+
+
+def logsumexp(x, axis=-1, keepdims=False):
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+
+
+def softmax(x, axis=-1):
+    return np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True)
+
+
+def log_softmax(x, axis=-1):
+    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+UNARY = [
+    ("abs", np.abs, lambda tf, x: tf.abs(x), apart),
+    ("alias", np.array, lambda tf, x: tf.identity(x), random),
+    ("cos", np.cos, lambda tf, x: tf.cos(x), random),
+    ("exp", np.exp, lambda tf, x: tf.exp(x), random),
+    ("expm1", np.expm1, lambda tf, x: tf.math.expm1(x), random),
+    ("log", np.log, lambda tf, x: tf.math.log(x), positive),
+    ("log1p", np.log1p, lambda tf, x: tf.math.log1p(x), positive),
+    ("negative", np.negative, lambda tf, x: tf.negative(x), random),
+    ("relu", lambda x: np.maximum(x, 0), lambda tf, x: tf.nn.relu(x), apart),
+    ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), lambda tf, x: tf.sigmoid(x), random),
+    ("sign", np.sign, lambda tf, x: tf.sign(x), apart),
+    ("sin", np.sin, lambda tf, x: tf.sin(x), random),
+    ("softplus", lambda x: np.logaddexp(0, x), lambda tf, x: tf.math.softplus(x), random),
+    ("sqrt", np.sqrt, lambda tf, x: tf.sqrt(x), positive),
+    ("square", np.square, lambda tf, x: tf.square(x), random),
+    ("tanh", np.tanh, lambda tf, x: tf.tanh(x), random),
+]
+
+BINARY = [
+    ("add", np.add, lambda tf, a, b: tf.add(a, b), random, random),
+    ("subtract", np.subtract, lambda tf, a, b: tf.subtract(a, b), random, random),
+    ("multiply", np.multiply, lambda tf, a, b: tf.multiply(a, b), random, random),
+    ("divide", np.divide, lambda tf, a, b: tf.divide(a, b), random, large),
+    ("power", np.power, lambda tf, a, b: tf.pow(a, b), positive, random),
+    ("maximum", np.maximum, lambda tf, a, b: tf.maximum(a, b), apart, apart),
+    ("minimum", np.minimum, lambda tf, a, b: tf.minimum(a, b), apart, apart),
+]
+
+COMPARISONS = ["equal", "not_equal", "less", "less_equal", "greater", "greater_equal"]
+
+AXES = [
+    ((), None),
+    ((5,), 0),
+    ((1,), -1),
+    ((3, 4), None),
+    ((3, 4), 0),
+    ((3, 4), -1),
+    ((2, 3, 4), 1),
+    ((2, 3, 4), (0, 2)),
+    ((2, 3, 4), (-1, -2)),
+    ((2, 3, 4), ()),
+    ((2, 1, 4), (1,)),
+]
+EMPTY_AXES = [((0,), None), ((0, 3), 0), ((2, 0, 3), (0, 1)), ((0, 3), 1)]
+
+
+def tf_axis(axis):
+    return list(axis) if isinstance(axis, tuple) else axis
+
+
+def elementwise():
+    for name, numpy, tf, make in UNARY:
+        for shape in SHAPES:
+            yield Case(name, str(shape), (make(shape),), getattr(ad, name), numpy, tf)
+    for name, numpy, tf, make_a, make_b in BINARY:
+        for a, b in PAIRS:
+            yield Case(name, f"{a},{b}", (make_a(a), make_b(b, 1)), getattr(ad, name), numpy, tf)
+    for name in COMPARISONS:
+        for a, b in PAIRS:
+            operands = (np.round(random(a)), np.round(random(b, 1)))
+            yield Case(name, f"{a},{b}", operands, getattr(ad, name), getattr(np, name), differentiable=False)
+    for shape in SHAPES:
+        x, y = random(shape) > 0, random(shape, 1) > 0
+        yield Case("logical_and", str(shape), (x, y), ad.logical_and, np.logical_and, differentiable=False)
+        yield Case("logical_not", str(shape), (x,), ad.logical_not, np.logical_not, differentiable=False)
+        yield Case("astype", str(shape), (random(shape),), lambda x: ad.astype(x, x.dtype), np.array)
+    for n in (-2, -1, 2, 3):
+        yield Case(
+            "power", f"**{n}", (large((3, 4)),), lambda x, n=n: x**n, lambda x, n=n: x**float(n),
+            lambda tf, x, n=n: tf.pow(x, tf.cast(n, x.dtype)),
+        )  # fmt: skip
+    yield Case("power", "2**", (random((3, 4)),), lambda x: 2**x, lambda x: 2.0**x, lambda tf, x: tf.pow(tf.cast(2, x.dtype), x))
+    for c, a, b in [((3, 4), (3, 4), (3, 4)), ((4,), (3, 1), (1, 4)), ((3, 1), (), (4,)), ((), (2,), (2,)), ((0, 2), (2,), ())]:
+        operands = (random(c, 5) > 0, random(a), random(b, 1))
+        yield Case("where", f"{c},{a},{b}", operands, ad.where, np.where, lambda tf, c, a, b: tf.where(c, a, b))
+    for a, lo, hi in [((3, 4), (), ()), ((5,), (1,), ()), ((3, 4), (4,), (3, 1)), ((0,), (), ())]:
+        operands = (apart(a), -np.abs(random(lo)) - 0.011, np.abs(random(hi)) + 0.011)
+        yield Case("clip", f"{a},{lo},{hi}", operands, ad.clip, np.clip, lambda tf, a, lo, hi: tf.clip_by_value(a, lo, hi))
+    x = (apart((3, 4)),)
+    yield Case("clip", "no lo", x, lambda x: ad.clip(x, hi=0.5), lambda x: np.minimum(x, 0.5), lambda tf, x: tf.minimum(x, 0.5))
+    yield Case("clip", "no hi", x, lambda x: ad.clip(x, -0.5), lambda x: np.maximum(x, -0.5), lambda tf, x: tf.maximum(x, -0.5))
+    yield Case("clip", "no bound", x, ad.clip, np.array)
+
+
+def reductions():
+    for name in ("sum", "mean", "prod", "max", "min", "var", "std", "logsumexp"):
+        empty = EMPTY_AXES if name in ("sum", "prod") else EMPTY_AXES[-1:]
+        numpy = logsumexp if name == "logsumexp" else getattr(np, name)
+        tf_name = {"var": "reduce_variance", "std": "reduce_std"}.get(name, f"reduce_{name}")
+        for shape, axis in AXES + empty:
+            flat = name == "std" and np.var(apart(shape), axis=axis).min(initial=1) == 0
+            if flat:  # a standard deviation of 0 has no derivative
+                continue
+            for keepdims in (False, True):
+                yield Case(
+                    name, f"{shape},{axis},{keepdims}", (apart(shape),),
+                    lambda x, name=name, a=axis, k=keepdims: getattr(ad, name)(x, axis=a, keepdims=k),
+                    lambda x, numpy=numpy, a=axis, k=keepdims: numpy(x, axis=a, keepdims=k),
+                    lambda tf, x, n=tf_name, a=axis, k=keepdims: getattr(tf.math, n)(x, axis=tf_axis(a), keepdims=k),
+                )  # fmt: skip
+    for name in ("var", "std"):
+        yield Case(
+            name, "ddof", (random((3, 4)),),
+            lambda x, name=name: getattr(ad, name)(x, axis=1, ddof=1),
+            lambda x, name=name: getattr(np, name)(x, axis=1, ddof=1),
+        )  # fmt: skip
+    for axis in (None, 0, 1, -1, -2):
+        yield Case(
+            "cumsum", str(axis), (random((3, 4)),), lambda x, a=axis: ad.cumsum(x, a), lambda x, a=axis: np.cumsum(x, a),
+            lambda tf, x, a=axis: tf.cumsum(tf.reshape(x, [-1]) if a is None else x, 0 if a is None else a),
+        )  # fmt: skip
+    for shape in ((), (1,), (0, 3)):
+        yield Case("cumsum", str(shape), (random(shape),), ad.cumsum, np.cumsum, lambda tf, x: tf.cumsum(tf.reshape(x, [-1])))
+    for name in ("argmax", "argmin"):
+        for axis in (None, 0, 1, -1):
+            for keepdims in (False, True):
+                yield Case(
+                    name, f"{axis},{keepdims}", (np.round(random((3, 4))),),
+                    lambda x, name=name, a=axis, k=keepdims: getattr(ad, name)(x, axis=a, keepdims=k),
+                    lambda x, name=name, a=axis, k=keepdims: getattr(np, name)(x, axis=a, keepdims=k),
+                    differentiable=False,
+                )  # fmt: skip
+    for name, numpy in (("softmax", softmax), ("log_softmax", log_softmax)):
+        for shape, axis in [((5,), -1), ((1,), 0), ((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((2, 3, 4), -3), ((0, 4), -1)]:
+            yield Case(
+                name, f"{shape},{axis}", (random(shape),), lambda x, name=name, a=axis: getattr(ad, name)(x, axis=a),
+                lambda x, numpy=numpy, a=axis: numpy(x, axis=a),
+                lambda tf, x, name=name, a=axis: getattr(tf.nn, name)(x, axis=a),
+            )  # fmt: skip
+        for axis in (None, (0, 2), (-1, 0)):
+            yield Case(
+                name, str(axis), (random((2, 3, 4)),), lambda x, name=name, a=axis: getattr(ad, name)(x, axis=a),
+                lambda x, numpy=numpy, a=axis: numpy(x, axis=a),
+            )  # fmt: skip
+
+
+def shapes():
+    x = random((2, 3, 4))
+    for shape in ((24,), (4, 6), (-1, 4), -1, (2, 1, 3, 4)):
+        yield Case(
+            "reshape", str(shape), (x,), lambda x, s=shape: ad.reshape(x, s), lambda x, s=shape: np.reshape(x, s),
+            lambda tf, x, s=shape: tf.reshape(x, [s] if isinstance(s, int) else s),
+        )  # fmt: skip
+    yield Case("reshape", "number", (random(()),), lambda x: ad.reshape(x, (1, 1)), lambda x: x.reshape(1, 1))
+    yield Case("reshape", "empty", (random((0, 3)),), lambda x: ad.reshape(x, (3, 0, 2)), lambda x: x.reshape(3, 0, 2))
+    for axes in (None, (0, 1, 2), (1, 2, 0), (-1, 0, 1), (2, -2, 0)):
+        yield Case(
+            "permute_dims", str(axes), (x,), lambda x, a=axes: ad.permute_dims(x, a), lambda x, a=axes: np.transpose(x, a),
+            lambda tf, x, a=axes: tf.transpose(x, None if a is None else [i % 3 for i in a]),
+        )  # fmt: skip
+    for one, other in ((0, 1), (-1, 0), (2, -2), (1, 1)):
+        yield Case("swapaxes", f"{one},{other}", (x,), lambda x, i=one, j=other: ad.swapaxes(x, i, j),
+                   lambda x, i=one, j=other: np.swapaxes(x, i, j))  # fmt: skip
+    for shape in ((3, 4), (2, 3, 4), (0, 2)):
+        yield Case("matrix_transpose", str(shape), (random(shape),), ad.matrix_transpose,
+                   lambda x: np.einsum("...ij->...ji", x), lambda tf, x: tf.linalg.matrix_transpose(x))  # fmt: skip
+    for a, b in [((), (2, 3)), ((1,), (3,)), ((4,), (3, 4)), ((3, 1), (2, 3, 4)), ((3, 1), (3, 0)), ((3, 4), (3, 4))]:
+        yield Case(
+            "broadcast_to", f"{a},{b}", (random(a),), lambda x, b=b: ad.broadcast_to(x, b),
+            lambda x, b=b: np.broadcast_to(x, b), lambda tf, x, b=b: tf.broadcast_to(x, b),
+        )  # fmt: skip
+        yield Case(
+            "sum_to", f"{b},{a}", (random(b),), lambda x, a=a: ad.sum_to(x, a), lambda x, a=a: summed_to(x, a),
+            lambda tf, x, a=a: tf.reshape(tf.reduce_sum(x, stretched(x.shape, a)), a),
+        )  # fmt: skip
+    for axis in (0, 1, -1, (0, 2), (0, -1), ()):
+        yield Case("expand_dims", str(axis), (random((3, 4)),), lambda x, a=axis: ad.expand_dims(x, a),
+                   lambda x, a=axis: np.expand_dims(x, a))  # fmt: skip
+    for axis in (None, 0, -1, (0, 3), (-1,), ()):
+        yield Case("squeeze", str(axis), (random((1, 2, 3, 1)),), lambda x, a=axis: ad.squeeze(x, a),
+                   lambda x, a=axis: np.squeeze(x, a), lambda tf, x, a=axis: tf.squeeze(x, tf_axis(a)) if a != () else x)  # fmt: skip
+    for shape in SHAPES:
+        yield Case("ravel", str(shape), (random(shape),), ad.ravel, np.ravel, lambda tf, x: tf.reshape(x, [-1]))
+        yield Case("flatten", str(shape), (random(shape),), ad.flatten, np.ravel, lambda tf, x: tf.reshape(x, [-1]))
+    yield Case("flatten", "from 1", (x,), lambda x: ad.flatten(x, 1), lambda x: x.reshape(2, 12))
+    yield Case("flatten", "from -2", (x,), lambda x: ad.flatten(x, -2), lambda x: x.reshape(2, 12))
+    yield Case("flatten", "no images", (random((0, 3, 2)),), lambda x: ad.flatten(x, 1), lambda x: x.reshape(0, 6))
+
+
+def stretched(shape, to):
+    """The axes of a shape that broadcasting from another made longer, or made."""
+    padded = (1,) * (len(shape) - len(to)) + tuple(to)
+    return [i for i, (n, m) in enumerate(zip(shape, padded, strict=True)) if i < len(shape) - len(to) or (m == 1 and n != 1)]
+
+
+def summed_to(x, shape):
+    """The sum, one element at a time, of what broadcasting from a shape would have spread."""
+    total = np.zeros(shape)
+    for index in np.ndindex(x.shape):
+        own = index[len(index) - len(shape) :]
+        total[tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))] += x[index]
+    return total
+
+
+INDICES = {
+    "integer": 1,
+    "negative": -1,
+    "numpy integer": np.int64(2),
+    "slice": slice(1, 3),
+    "step": slice(None, None, -2),
+    "empty slice": slice(2, 2),
+    "ellipsis": Ellipsis,
+    "none": None,
+    "nothing": (),
+    "tuple": (1, 2),
+    "mixture": (slice(None), None, 1, slice(None, None, -1)),
+    "ellipsis and integer": (Ellipsis, -1),
+    "list": [2, 0],
+    "list with repeats": [0, 0, 1, 0],
+    "array of 2 axes": np.array([[0, 2, 0], [1, 1, 1]]),
+    "negative and positive names of one row": np.array([2, -1, 2]),
+    "pair of arrays": (np.array([0, 2, 0]), np.array([1, 1, 1])),
+    "arrays that broadcast": (np.array([[0], [2]]), np.array([1, 1, 3])),
+    "array and slice": (np.array([1, 1]), slice(1, None, 2)),
+    "slice and array": (slice(None), np.array([3, 3, 0])),
+    "integer and array": (1, np.array([0, 0])),
+    "array, none, array": (np.array([0, 0]), None, np.array([1, 1])),
+    "tuples": ((0, 0, 2), (1, 1, 3)),
+    "one tuple": ((0, 0),),
+    "range": range(2),
+    "rows by booleans": np.array([True, False, True]),
+    "all by booleans": np.arange(20).reshape(4, 5) % 3 == 0,
+    "no rows": np.zeros(4, bool),
+    "list of booleans": [True, False, False, True],
+    "boolean": True,
+    "false": False,
+    "empty list": [],
+    "empty array": np.zeros((0, 2), int),
+    "booleans and integer": (np.array([True, False, True, True]), 2),
+    "unsigned": np.array([3, 3], np.uint8),
+}
+
+
+def fitted(index):
+    """The index, with an array of booleans made as long as an axis of 4."""
+    if isinstance(index, np.ndarray) and index.dtype == bool and index.shape == (3,):
+        return np.append(index, True)
+    return index
+
+
+def indexing():
+    for label, index in INDICES.items():
+        tf = None
+        if isinstance(index, int | slice | type(None) | type(Ellipsis)) and not isinstance(index, bool):
+            tf = lambda tf, x, i=index: x[i]
+        elif label in ("list with repeats", "array of 2 axes"):
+            tf = lambda tf, x, i=index: tf.gather(x, i)
+        yield Case("getitem", label, (random((4, 5)),), lambda x, i=fitted(index): x[i], lambda x, i=fitted(index): x[i], tf)
+    yield Case("getitem", "function", (random((4, 5)),), lambda x: ad.getitem(x, (0, slice(1, 3))), lambda x: x[0, 1:3])
+    yield Case("getitem", "number", (random(()),), lambda x: x[...], lambda x: x[...])
+    rng = np.random.default_rng(7)
+    for shape, chosen, axis in [
+        ((5,), (3,), 0),
+        ((3, 4), (3, 1), 1),
+        ((3, 4), (3, 1), -1),
+        ((3, 4), (3, 6), -1),
+        ((3, 4), (2, 4), 0),
+        ((2, 3, 4), (2, 5, 4), 1),
+        ((3, 4), (1, 2), 1),
+        ((1, 4), (3, 2), 1),
+        ((3, 4), (3, 0), 1),
+    ]:
+        i = rng.integers(-shape[axis], shape[axis], chosen)
+        yield Case(
+            "take_along_axis", f"{shape},{chosen},{axis}", (random(shape), i),
+            lambda x, i, a=axis: ad.take_along_axis(x, i, axis=a), lambda x, i, a=axis: np.take_along_axis(x, i, axis=a),
+        )  # fmt: skip
+    i = np.array([[2], [0], [3]])
+    yield Case("take_along_axis", "labels", (random((3, 4)), i), lambda x, i: ad.take_along_axis(x, i, axis=1),
+               lambda x, i: np.take_along_axis(x, i, axis=1), lambda tf, x, i: tf.gather(x, i, batch_dims=1))  # fmt: skip
+    for i in (np.array(2), np.array([0, 2, 2]), np.array([[1], [0]]), np.zeros(0, int)):
+        yield Case("one_hot", str(i.shape), (i,), lambda i: ad.one_hot(i, 3), lambda i: np.eye(3, dtype=np.float32)[i],
+                   differentiable=False)  # fmt: skip
+
+
+def joining():
+    for parts, axis in [
+        (((2,), (3,)), 0),
+        (((2, 3), (1, 3), (4, 3)), 0),
+        (((2, 3), (2, 1)), 1),
+        (((2, 3), (2, 2)), -1),
+        (((2, 3), (0, 3)), 0),
+        (((2, 3, 4), (2, 1, 4)), -2),
+    ]:
+        yield Case(
+            "concat", f"{parts},{axis}", tuple(random(s, i) for i, s in enumerate(parts)),
+            lambda *xs, a=axis: ad.concat(xs, axis=a), lambda *xs, a=axis: np.concatenate(xs, a),
+            lambda tf, *xs, a=axis: tf.concat(xs, a),
+        )  # fmt: skip
+    pair = (random((2, 3)), random((), 1))
+    yield Case("concat", "flat", pair, lambda *xs: ad.concat(xs, axis=None), lambda *xs: np.concatenate(xs, None))
+    yield Case("concat", "one twice", pair[:1], lambda x: ad.concat([x, x]), lambda x: np.concatenate([x, x]))
+    for shape, axis in [((), 0), ((3,), 0), ((3,), 1), ((2, 3), -1), ((2, 3), 1), ((2, 3), -3), ((0, 2), 0)]:
+        yield Case(
+            "stack", f"{shape},{axis}", tuple(random(shape, i) for i in range(3)), lambda *xs, a=axis: ad.stack(xs, axis=a),
+            lambda *xs, a=axis: np.stack(xs, a), lambda tf, *xs, a=axis: tf.stack(xs, a),
+        )  # fmt: skip
+    for width in (1, (1, 2), ((1, 0), (2, 3)), ((0, 0), (0, 1)), ((1, 2),)):
+        pairs = np.broadcast_to(width, (2, 2)).tolist()
+        yield Case(
+            "pad", str(width), (random((2, 3)),), lambda x, w=width: ad.pad(x, w), lambda x, w=width: np.pad(x, w),
+            lambda tf, x, p=pairs: tf.pad(x, p),
+        )  # fmt: skip
+    yield Case("pad", "empty", (random((0,)),), lambda x: ad.pad(x, 2), lambda x: np.zeros(4))
+
+
+MATRICES = [
+    ((3, 4), (4, 2)),
+    ((1, 4), (4, 1)),
+    ((4,), (4,)),
+    ((4,), (4, 2)),
+    ((3, 4), (4,)),
+    ((5, 3, 4), (4,)),
+    ((4,), (5, 4, 2)),
+    ((2, 3, 4), (2, 4, 5)),
+    ((2, 3, 4), (4, 5)),
+    ((3, 4), (2, 4, 5)),
+    ((6, 1, 3, 4), (2, 4, 5)),
+    ((0, 4), (4, 2)),
+    ((3, 0), (0, 2)),
+    ((2, 3, 4), (1, 4, 0)),
+]
+
+
+def tf_matmul(tf, a, b):
+    """TensorFlow's matrix product, with vectors made matrices."""
+    if len(a.shape) == 1 and len(b.shape) == 1:
+        return tf.reduce_sum(a * b)
+    if len(a.shape) == 1:
+        return tf.squeeze(tf.matmul(a[None, :], b), -2)
+    if len(b.shape) == 1:
+        return tf.squeeze(tf.matmul(a, b[:, None]), -1)
+    return tf.matmul(a, b)
+
+
+def products():
+    for a, b in MATRICES:
+        yield Case("matmul", f"{a},{b}", (random(a), random(b, 1)), ad.matmul, np.matmul, tf_matmul)
+
+
+CASES = [*elementwise(), *reductions(), *shapes(), *indexing(), *joining(), *products()]
+DIFFERENTIABLE = [case for case in CASES if case.differentiable]
