@@ -11,7 +11,6 @@ its result. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.)
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -124,37 +123,26 @@ def walk(
         if cotangent is None:
             continue
         contributions: list[Array | None] = []
-        if variable.node is not None:
-            contributions = _contributions(variable, cotangent, among, owned, create_graph)
-            for operand, contribution in zip(variable.node.inputs, contributions, strict=True):
-                if contribution is not None:
-                    earlier = cotangents.get(id(operand))
-                    cotangents[id(operand)] = contribution if earlier is None else add(earlier, contribution)
+        node = variable.node
+        if node is not None:
+            arguments: tuple[Array, ...] = (cotangent, variable, *node.inputs)
+            if not create_graph:
+                arguments = tuple([x._data if isinstance(x, Variable) else x for x in arguments])
+            for operand, rule in zip(node.inputs, node.primitive.rules_of(node.inputs), strict=True):
+                key = id(operand)
+                if rule is None or key not in among:
+                    contributions.append(None)
+                    continue
+                contribution = _fit(rule(*arguments, **node.attributes), operand._data)
+                if key in owned and _is_shared(contribution, arguments):
+                    contribution = astype(contribution, contribution.dtype)
+                contributions.append(contribution)
+                cotangents[key] = add(cotangents[key], contribution) if key in cotangents else contribution
         if observer is not None:
             observer(variable, cotangent, contributions)
         if id(variable) not in owned:
             del cotangents[id(variable)]
     return cotangents
-
-
-def _contributions(
-    result: Variable, cotangent: Array, among: set[int], owned: set[int], create_graph: bool
-) -> list[Array | None]:
-    """Apply the rules of the node that made a result: the contribution to each operand that is walked."""
-    node: Any = result.node
-    arguments: tuple[Array, ...] = (cotangent, result, *node.inputs)
-    if not create_graph:
-        arguments = tuple([x._data if isinstance(x, Variable) else x for x in arguments])
-    contributions: list[Array | None] = []
-    for operand, rule in zip(node.inputs, node.primitive.rules_of(len(node.inputs)), strict=True):
-        if rule is None or id(operand) not in among:
-            contributions.append(None)
-            continue
-        contribution = _fit(rule(*arguments, **node.attributes), operand._data)
-        if id(operand) in owned and _is_shared(contribution, arguments):
-            contribution = astype(contribution, contribution.dtype)
-        contributions.append(contribution)
-    return contributions
 
 
 def _fit(cotangent: Array, data: np.ndarray) -> Array:

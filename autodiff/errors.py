@@ -25,7 +25,7 @@ def describe(value: Any) -> str:
     return f"{value!r:.40}"
 
 
-def explain(error: Exception, name: str, operands: list[Any], attributes: dict[str, Any]) -> Exception:
+def explain(error: Exception, name: str, operands: tuple[Any, ...], attributes: dict[str, Any]) -> Exception:
     """Tell an exception of a kernel in terms of the operation: the same kind, or the same with a note."""
     given = [describe(operand) for operand in operands] + [f"{k}={v!r:.60}" for k, v in attributes.items()]
     call = f"{name}({', '.join(given)})"

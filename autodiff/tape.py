@@ -102,9 +102,9 @@ class Primitive:
         self.rule_for = rule_for
         self.has_flat_operand = None in rules
 
-    def rules_of(self, count: int) -> Sequence[Rule]:
-        """Return the rules of as many operands, in order."""
-        return [self.rule_for(index) for index in range(count)] if self.rule_for else self.rules
+    def rules_of(self, operands: Sequence[Array]) -> Sequence[Rule]:
+        """Return the rules of the operands, in order."""
+        return [self.rule_for(index) for index in range(len(operands))] if self.rule_for else self.rules
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -173,12 +173,11 @@ def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Array:
     """
     kind = None
     tracked = False
-    arrays = list(operands)
-    for index, operand in enumerate(operands):
+    for operand in operands:
         if isinstance(operand, Variable):
-            arrays[index] = operand._data
             kind = operand.result_type
             tracked = tracked or operand.requires_grad
+    arrays = operands if kind is None else tuple([x._data if isinstance(x, Variable) else x for x in operands])
     try:
         out = primitive.kernel(*arrays, **attributes)
     except Exception as error:
