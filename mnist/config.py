@@ -11,11 +11,12 @@ from mnist.data import CLASSES, PIXELS, Name
 from mnist.errors import UserError
 from nets.initializers import Init
 from nets.layers import Activation
+from nets.schedules import ScheduleName
 
 OptimizerName = Literal["sgd", "momentum", "adam", "adamw"]
 EngineName = Literal["autodiff", "manual", "tensorflow"]
 
-LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.01, "adam": 1e-3, "adamw": 1e-3}
+LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.1, "adam": 1e-3, "adamw": 1e-3}
 MOMENTUM = 0.9
 ADAMW_DECAY = 0.01
 
@@ -28,12 +29,14 @@ class TrainConfig:
     """Widths of the layers, from 784 pixels to 10 classes."""
     epochs: int = 10
     """How many times to go through the training images."""
-    batch_size: int = 32
+    batch_size: int = 64
     """How many images to take a step on."""
     optimizer: OptimizerName = "momentum"
     """momentum is SGD with momentum 0.9."""
     lr: float | None = None
-    """Learning rate; by default 0.1 for sgd, 0.01 for momentum, 0.001 for adam and adamw."""
+    """Learning rate to start from; by default 0.1 for sgd and momentum, 0.001 for adam and adamw."""
+    schedule: ScheduleName = "cosine"
+    """cosine lets the learning rate fall to 0 by the end."""
     l2: float | None = None
     """λ of the penalty λ/2·‖W‖² on the weights, 0 by default; for adamw its decoupled decay, 0.01 by default."""
     init: Init = "he"

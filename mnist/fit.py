@@ -18,6 +18,7 @@ from mnist.engines import Engine, load_engine
 from mnist.errors import DivergenceError
 from mnist.evaluation import Evaluation, evaluate
 from mnist.run_folder import Row, RunFolder
+from nets.schedules import SCHEDULES
 
 Announce = Callable[[str], None]
 
@@ -108,9 +109,11 @@ def batches(size: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.nd
 def _epochs(config: TrainConfig, engine: Engine, model: nets.MLP, digits: data.Dataset) -> Iterator[Row]:
     """Train epoch by epoch, and yield the row of each for the history."""
     optimizer = make_optimizer(config, model)
+    steps = config.epochs * math.ceil(len(digits.train) / config.batch_size)
+    rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(steps))
     for epoch in range(1, config.epochs + 1):
         start = time.perf_counter()
-        _train_epoch(config, engine, model, optimizer, digits.train, epoch)
+        _train_epoch(config, engine, model, optimizer, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
         yield {
@@ -125,9 +128,15 @@ def _epochs(config: TrainConfig, engine: Engine, model: nets.MLP, digits: data.D
 
 
 def _train_epoch(
-    config: TrainConfig, engine: Engine, model: nets.MLP, optimizer: nets.Optimizer, split: data.Split, epoch: int
+    config: TrainConfig,
+    engine: Engine,
+    model: nets.MLP,
+    optimizer: nets.Optimizer,
+    rates: Iterator[float],
+    split: data.Split,
+    epoch: int,
 ) -> None:
-    """Take a step on each batch of an epoch."""
+    """Take a step on each batch of an epoch, each at the next of the learning rates."""
     rows = list(batches(len(split), config.batch_size, config.seed, epoch))
     bar = tqdm(rows, f"epoch {epoch}/{config.epochs}", unit="batch", leave=False, disable=None, mininterval=0.2)
     for step, chosen in enumerate(bar, 1):
@@ -138,6 +147,7 @@ def _train_epoch(
             raise DivergenceError(
                 f"the loss became {loss} at step {step} of epoch {epoch}: lower --lr, which is {config.learning_rate:g}"
             )
+        optimizer.lr = next(rates)
         optimizer.step()
 
 

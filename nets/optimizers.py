@@ -45,6 +45,16 @@ class Optimizer:
             if not 0 <= group.get(setting, 0) < math.inf:
                 raise ValueError(f"{name}: {setting} must be a number of 0 or more, not {group[setting]!r}")
 
+    @property
+    def lr(self) -> float:
+        """The learning rate, of the first group; assigning sets it for all groups."""
+        return float(self.groups[0]["lr"])
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        for group in self.groups:
+            group["lr"] = rate
+
     def zero_grad(self) -> None:
         """Forget the gradients, which would otherwise add up."""
         for group in self.groups:
