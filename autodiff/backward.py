@@ -69,10 +69,12 @@ def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable
         node = variable.node
         if node is None or id(variable) in ends:
             continue
-        _check_unchanged(variable, node)
+        if variable._changed > node.moment:
+            raise _changed_error(variable, node)
         for operand in node.inputs:
             if isinstance(operand, Variable):
-                _check_unchanged(operand, node)
+                if operand._changed > node.moment:
+                    raise _changed_error(operand, node)
                 if operand.requires_grad and id(operand) not in seen:
                     seen.add(id(operand))
                     found.append(operand)
@@ -80,14 +82,13 @@ def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable
     return found
 
 
-def _check_unchanged(variable: Variable, node: Node) -> None:
-    """Raise where a variable no longer has the value that a node computed with."""
-    if variable._changed > node.moment:
-        raise GradientError(
-            f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after "
-            f"{node.primitive.name} had used it, so the gradient would be wrong. Call backward() before "
-            "optimizer.step() or an assignment to .data, or compute the result again."
-        )
+def _changed_error(variable: Variable, node: Node) -> GradientError:
+    """Say that a variable no longer has the value that a node computed with."""
+    return GradientError(
+        f"backward: {variable.name or 'a tensor'} {describe(variable._data)} was changed after {node.primitive.name} "
+        "had used it, so the gradient would be wrong. Call backward() before optimizer.step() or an assignment to "
+        ".data, or compute the result again."
+    )
 
 
 def _age(variable: Variable) -> int:
@@ -158,7 +159,7 @@ def _is_shared(contribution: Array, arguments: tuple[Array, ...]) -> bool:
     """Whether a contribution may share memory with something else: a rule may return its argument, or a view."""
     if isinstance(contribution, Variable):
         return True
-    return contribution.base is not None or any(contribution is argument for argument in arguments)
+    return contribution.base is not None or id(contribution) in [id(argument) for argument in arguments]
 
 
 def _accumulate_grad(variable: Variable, cotangent: Array) -> None:

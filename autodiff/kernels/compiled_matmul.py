@@ -28,7 +28,10 @@ BLOCK = 64
 
 PARALLEL_FROM = 2_000_000
 """Multiplications from which more threads pay. To wake them costs the time of 100,000 with OpenMP, whose
-threads stay awake between calls, and of some 3 million with Numba's own layer, whose threads fall asleep."""
+threads stay awake between calls, and of some 3 million with Numba's own layer, whose threads fall asleep.
+Of a result of a single block of rows, each thread would take some columns, and read those of B. When B is the
+weights, that leaves copies in the thread's cache, which the optimizer must call back to write them: it costs
+more than is saved."""
 
 
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -47,7 +50,7 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     if k != k_too:
         raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {k} and {k_too} differ")
     out = np.empty((m, n), dtype)
-    if m * n * k < PARALLEL_FROM or not _team.share(m * n * k, _product_by_team[dtype], a, b, out):
+    if m <= BLOCK or m * n * k < PARALLEL_FROM or not _team.share(m * n * k, _product_by_team[dtype], a, b, out):
         _product[dtype](a, b, out)
     return out
 

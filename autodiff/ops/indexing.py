@@ -60,9 +60,12 @@ def _places(indices: Array, axis: int, shape: tuple[int, ...]) -> tuple[Array, .
     ndim = len(shape)
     if np.ndim(indices) != ndim:
         raise ValueError(f"indices of {np.ndim(indices)} axes do not fit an array of {ndim}")
-    places = [np.arange(n).reshape(-1, *(1,) * (ndim - i - 1)) for i, n in enumerate(shape)]
-    places[axis] = indices
-    return tuple(places)
+    return tuple(
+        [
+            indices if i == axis % ndim else np.arange(n).reshape(-1, *(1,) * (ndim - i - 1))
+            for i, n in enumerate(shape)
+        ]
+    )
 
 
 @primitive("one_hot", None)

@@ -43,7 +43,11 @@ def matrix_transpose(a: Array) -> Array:
 @primitive("broadcast_to", lambda g, out, a, shape: g)
 def broadcast_to(a: Array, shape: int | Shape) -> Array:
     """a repeated along new axes and along those of length 1; the backward pass sums the cotangent back."""
-    return np.broadcast_to(a, shape)
+    repeated = np.empty(shape, a.dtype)  # np.broadcast_to saves the memory, but takes ten times as long to say so
+    if a.ndim > repeated.ndim:
+        raise ValueError(f"shape {a.shape} does not broadcast to {repeated.shape}, which has fewer axes")
+    repeated[...] = a
+    return repeated
 
 
 @primitive("sum_to", lambda g, out, a, shape: broadcast_to(g, a.shape))
