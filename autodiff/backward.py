@@ -17,7 +17,7 @@ import numpy as np
 from autodiff import tape
 from autodiff.errors import GradientError, describe
 from autodiff.ops import add, astype, sum_to
-from autodiff.tape import Array, Node, Variable
+from autodiff.tape import Array, Node, Variable, unwrap
 
 Observer = Callable[[Variable, Array, Sequence[Array | None]], None]
 """`observer(variable, cotangent, contributions)`: called at each step of the walk, with the variable, its
@@ -40,6 +40,7 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False, obser
     variables = ancestry(output)
     kept = [variable for variable in variables if variable.node is None or variable.retains_grad]
     with tape.recording(create_graph):
+        seed = seed if create_graph else unwrap(seed)
         cotangents = walk(variables, seed, kept, create_graph=create_graph, observer=observer)
         for variable in kept:
             if id(variable) in cotangents:

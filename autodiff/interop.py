@@ -20,6 +20,11 @@ UFUNCS: dict[np.ufunc, Callable[..., Array]] = {
 }
 
 
+def _clip(a: Array, a_min: Array = None, a_max: Array = None, *, min: Array = None, max: Array = None) -> Array:
+    """As `np.clip`, which has two names for each bound."""
+    return ops.clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
 def _dot(a: Array, b: Array) -> Array:
     """As `np.dot` for up to two axes."""
     if len(shape_of(a)) > 2 or len(shape_of(b)) > 2:
@@ -30,20 +35,20 @@ def _dot(a: Array, b: Array) -> Array:
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Array]] = {
     getattr(np, name): getattr(ops, name)
     for name in (
-        "argmax", "argmin", "astype", "broadcast_to", "clip", "concat", "cumsum", "expand_dims", "matrix_transpose",
+        "argmax", "argmin", "astype", "broadcast_to", "concat", "cumsum", "expand_dims", "matrix_transpose",
         "max", "mean", "min", "pad", "permute_dims", "prod", "ravel", "reshape", "squeeze", "stack", "std", "sum",
         "swapaxes", "take_along_axis", "var", "where",
     )
-} | {np.dot: _dot, np.shape: shape_of, np.ndim: lambda a: len(shape_of(a)), np.size: lambda a: a.size}
+} | {np.clip: _clip, np.dot: _dot, np.shape: shape_of, np.ndim: lambda a: len(shape_of(a)), np.size: lambda a: a.size}
 
 
-def unrecorded(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def unrecorded(function: Callable[..., Any], args: Any, kwargs: Any, name: str | None = None) -> Any:
     """Call a NumPy function that the engine does not record, on the arrays of tensors that need no gradient.
 
     Raises:
         TypeError: one of the tensors requires a gradient, which would be lost.
     """
-    name = getattr(function, "__qualname__", repr(function))
+    name = name or function.__name__
     return function(*plain(args, name), **plain(kwargs, name))
 
 

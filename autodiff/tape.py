@@ -184,14 +184,16 @@ def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Array:
         raise explain(error, primitive.name, arrays, attributes) from error
     if kind is None:
         return out
-    if tracked and _recording.get() and (not primitive.has_flat_operand or _has_path(primitive, operands)):
+    if tracked and _recording.get() and _has_path(primitive, operands, out):
         return kind.of(out, Node(primitive, operands, attributes), requires_grad=True)
     return kind.of(out)
 
 
-def _has_path(primitive: Primitive, operands: tuple[Array, ...]) -> bool:
-    """Whether an operand that requires a gradient is one that has a rule."""
-    return any(
+def _has_path(primitive: Primitive, operands: tuple[Array, ...], out: Array) -> bool:
+    """Whether the result is floating-point, and an operand that requires a gradient is one that has a rule."""
+    if out.dtype.kind != "f":
+        return False
+    return not primitive.has_flat_operand or any(
         isinstance(operand, Variable) and operand.requires_grad and rule is not None
         for operand, rule in zip(operands, primitive.rules, strict=False)
     )

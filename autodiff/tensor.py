@@ -278,7 +278,7 @@ class Tensor(Variable):
 
     def transpose(self, *axes: Any) -> Tensor:
         """Return it with its axes in the order given, reversed by default."""
-        return ops.permute_dims(self, _unpacked(axes) if axes else None)
+        return ops.permute_dims(self, axes[0] if axes and not isinstance(axes[0], int) else axes or None)
 
     def copy(self) -> Tensor:
         """Return a copy, recorded."""
@@ -293,12 +293,15 @@ class Tensor(Variable):
         operation = UFUNCS.get(ufunc)
         if operation and method == "__call__" and not kwargs:
             return operation(*inputs)
-        return unrecorded(getattr(ufunc, method), inputs, kwargs)
+        return unrecorded(getattr(ufunc, method), inputs, kwargs, ufunc.__name__)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         """Record `np.sum(t)`, `np.concat([t, u])` and the like; refuse what would lose a gradient."""
         operation = FUNCTIONS.get(function)
-        return operation(*args, **kwargs) if operation else unrecorded(function, args, kwargs)
+        try:
+            return operation(*args, **kwargs) if operation else unrecorded(function, args, kwargs)
+        except TypeError:  # an option that the operation does not have, as `out=`
+            return unrecorded(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(plain(self, "np.asarray"), dtype=dtype, copy=copy)

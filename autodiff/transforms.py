@@ -85,7 +85,8 @@ def jvp(f: Function, primals: tuple[Array, ...], tangents: tuple[Array, ...]) ->
             total = total + ops.sum(ops.multiply(gradient, tangent))
         return total
 
-    return run.value(), grad(along_tangents)(np.zeros_like(run.out._data))
+    dtype = run.out.dtype if is_real(run.out._data) else np.float64
+    return run.value(), grad(along_tangents)(np.zeros(run.out.shape, dtype))
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:

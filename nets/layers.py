@@ -46,6 +46,10 @@ class Linear(Module):
         self.weight = Parameter(INITIALIZERS[init](in_features, out_features, rng, dtype), name="W")
         self.bias = Parameter(np.zeros(out_features, dtype), name="b") if bias else None
 
+    def extra_repr(self) -> str:
+        """Give the number of features in and out."""
+        return " → ".join(map(str, self.weight.shape))
+
     def forward(self, x: Any) -> Tensor:
         """Compute x @ W + b."""
         product = x @ self.weight

@@ -117,14 +117,14 @@ def sqrt(a: Array) -> Array:
 @primitive("sigmoid", lambda g, out, a: multiply(g, multiply(out, sigmoid(negative(a)))))
 def sigmoid(a: Array) -> Array:
     """1 / (1 + e⁻ᵃ). It overflows nowhere, and 1 − σ(a) is written σ(−a), which keeps its digits."""
-    decay = np.exp(-np.abs(a))
+    decay = np.exp(np.abs(a) * -1.0)
     return np.where(np.greater_equal(a, 0), 1, decay) / (1 + decay)
 
 
 @primitive("softplus", lambda g, out, a: multiply(g, sigmoid(a)))
 def softplus(a: Array) -> Array:
     """log(1 + eᵃ), without overflow."""
-    return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
+    return np.maximum(a, 0) + np.log1p(np.exp(np.abs(a) * -1.0))
 
 
 # ── circular and hyperbolic ─────────────────────────────────────────────────────────────────────────────
@@ -212,4 +212,4 @@ def astype(a: Array, dtype: Any) -> Array:
 @primitive("alias", lambda g, out, a: g)
 def alias(a: Array) -> Array:
     """a itself, as a variable of its own, so that gradients can be taken here and no further back."""
-    return a
+    return np.asarray(a)

@@ -29,7 +29,7 @@ def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
 def _may_repeat(index: Any) -> bool:
     """Whether an index can pick an element twice: only arrays of integers can."""
     parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(part, np.ndarray | list) and np.asarray(part).dtype != bool for part in parts)
+    return any(isinstance(part, np.ndarray | list | tuple) and np.asarray(part).dtype != bool for part in parts)
 
 
 @primitive("take_along_axis",
@@ -60,6 +60,8 @@ def _places(indices: Array, axis: int, shape: tuple[int, ...]) -> tuple[Array, .
     ndim = len(shape)
     if np.ndim(indices) != ndim:
         raise ValueError(f"indices of {np.ndim(indices)} axes do not fit an array of {ndim}")
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"there is no axis {axis} in {ndim}")
     return tuple(
         [
             indices if i == axis % ndim else np.arange(n).reshape(-1, *(1,) * (ndim - i - 1))

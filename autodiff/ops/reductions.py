@@ -5,28 +5,25 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.ops.comparisons import equal
 from autodiff.ops.elementwise import add, astype, divide, multiply, sqrt, square, subtract
 from autodiff.ops.indexing import getitem
 from autodiff.ops.joining import concat
-from autodiff.ops.shapes import Axes, Shape, broadcast_to, permute_dims, reshape
+from autodiff.ops.shapes import Axes, Shape, axes_of, broadcast_to, permute_dims, reshape
 from autodiff.tape import Array, primitive, shape_of
-
-
-def reduced_axes(a: Array, axis: Axes) -> Shape:
-    """Return the axes that a reduction runs over, as non-negative numbers."""
-    ndim = len(shape_of(a))
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 def keep_axes(reduced: Array, a: Array, axis: Axes, keepdims: bool) -> Array:
     """Give a reduction of `a` its lost axes back, with length 1, so that it broadcasts against `a`."""
-    if keepdims or (axis is None and len(shape_of(reduced)) == 0):
+    if keepdims or a.ndim == 0:
         return reduced
-    gone = reduced_axes(a, axis)
-    return reshape(reduced, tuple(1 if i in gone else n for i, n in enumerate(a.shape)))
+    return reshape(reduced, _kept_shape(a.shape, axes_of("reduce", a, axis, a.ndim)))
+
+
+def _kept_shape(shape: Shape, axes: Shape) -> Shape:
+    """Return a shape in which the axes have length 1."""
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
 @primitive("sum", lambda g, out, a, axis, keepdims: broadcast_to(keep_axes(g, a, axis, keepdims), a.shape))
@@ -37,13 +34,14 @@ def sum(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
 
 def mean(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The arithmetic mean of a along the axes."""
-    return divide(sum(a, axis, keepdims=keepdims), _count(a, axis))
+    return divide(sum(a, axis, keepdims=keepdims), _count("mean", a, axis))
 
 
 def var(a: Array, axis: Axes = None, *, ddof: int = 0, keepdims: bool = False) -> Array:
     """The variance of a along the axes, with n − ddof for divisor."""
     squares = square(subtract(a, mean(a, axis, keepdims=True)))
-    return divide(sum(squares, axis, keepdims=keepdims), _count(a, axis) - ddof)
+    count = _count("var", a, axis)
+    return divide(sum(squares, axis, keepdims=keepdims), count - ddof if count > ddof else 0)
 
 
 def std(a: Array, axis: Axes = None, *, ddof: int = 0, keepdims: bool = False) -> Array:
@@ -51,9 +49,10 @@ def std(a: Array, axis: Axes = None, *, ddof: int = 0, keepdims: bool = False) -
     return sqrt(var(a, axis, ddof=ddof, keepdims=keepdims))
 
 
-def _count(a: Array, axis: Axes) -> int:
+def _count(operation: str, a: Array, axis: Axes) -> int:
     """Return how many elements are reduced to one."""
-    return math.prod(shape_of(a)[i] for i in reduced_axes(a, axis))
+    shape = shape_of(a)
+    return math.prod(shape[i] for i in axes_of(operation, a, axis, len(shape)))
 
 
 def _share_among_ties(g: Array, out: Array, a: Array, axis: Axes, keepdims: bool) -> Array:
@@ -81,12 +80,12 @@ def prod(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     The textbook rule g·out/a divides by zero where a factor is 0; the tree's gradient is the product of the
     others at any order, for log₂ n operations on the tape.
     """
-    axes = reduced_axes(a, axis)
-    kept = tuple(i for i in range(len(shape_of(a))) if i not in axes)
     shape = shape_of(a)
-    factors = reshape(permute_dims(a, axes + kept), (_count(a, axes), *(shape[i] for i in kept)))
+    axes = axes_of("prod", a, axis, len(shape))
+    kept = tuple(i for i in range(len(shape)) if i not in axes)
+    factors = reshape(permute_dims(a, axes + kept), (math.prod(shape[i] for i in axes), *(shape[i] for i in kept)))
     result = _product_of_rows(astype(factors, np.prod(np.empty(0, factors.dtype)).dtype))
-    return keep_axes(result, np.broadcast_to(0, shape), axis, False) if keepdims else result
+    return reshape(result, _kept_shape(shape, axes)) if keepdims else result
 
 
 def _product_of_rows(rows: Array) -> Array:

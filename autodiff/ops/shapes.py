@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autodiff.tape import Array, primitive, shape_of
+from autodiff.errors import explain
+from autodiff.tape import Array, primitive, shape_of, unwrap
 
 Shape = tuple[int, ...]
 Axes = int | tuple[int, ...] | None
@@ -24,6 +25,20 @@ def reshape(a: Array, shape: int | Shape) -> Array:
 def permute_dims(a: Array, axes: Sequence[int] | None = None) -> Array:
     """a with its axes in the order given, reversed by default."""
     return np.transpose(a, axes)
+
+
+def axes_of(operation: str, a: Array, axis: Axes, ndim: int) -> Shape:
+    """Return `axis` as a tuple of non-negative axes of an array of `ndim` axes; None stands for all.
+
+    Raises:
+        ValueError: there is no such axis, told in terms of the operation on `a`.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        return normalize_axis_tuple(axis, ndim)
+    except ValueError as error:
+        raise explain(error, operation, (unwrap(a),), {"axis": axis}) from error
 
 
 def _inverse(axes: Sequence[int] | None, ndim: int) -> Shape | None:
@@ -43,6 +58,7 @@ def matrix_transpose(a: Array) -> Array:
 @primitive("broadcast_to", lambda g, out, a, shape: g)
 def broadcast_to(a: Array, shape: int | Shape) -> Array:
     """a repeated along new axes and along those of length 1; the backward pass sums the cotangent back."""
+    a = np.asarray(a)
     repeated = np.empty(shape, a.dtype)  # np.broadcast_to saves the memory, but takes ten times as long to say so
     if a.ndim > repeated.ndim:
         raise ValueError(f"shape {a.shape} does not broadcast to {repeated.shape}, which has fewer axes")
@@ -54,16 +70,20 @@ def broadcast_to(a: Array, shape: int | Shape) -> Array:
 def sum_to(a: Array, shape: Shape) -> Array:
     """a summed over the axes that broadcasting from `shape` would make: the adjoint of `broadcast_to`."""
     added = a.ndim - len(shape)
-    if added:
-        a = np.add.reduce(a, axis=tuple(range(added)))
-    stretched = tuple(i for i, n in enumerate(shape) if n == 1 != a.shape[i])
-    return np.add.reduce(a, axis=stretched, keepdims=True) if stretched else a
+    total = np.add.reduce(a, axis=tuple(range(added))) if added > 0 else a
+    if total.shape != shape:
+        stretched = tuple(i for i, n in enumerate(shape) if n == 1)
+        total = np.add.reduce(total, axis=stretched, keepdims=True) if total.ndim == len(shape) else total
+    if total.shape != tuple(shape):
+        raise ValueError(f"shape {tuple(shape)} does not broadcast to {a.shape}, so this cannot be summed back to it")
+    return total
 
 
 def swapaxes(a: Array, axis1: int, axis2: int) -> Array:
     """a with two axes exchanged."""
     order = list(range(len(shape_of(a))))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    i, j = axes_of("swapaxes", a, (axis1, axis2), len(order)) if axis1 != axis2 else (0, 0)
+    order[i], order[j] = order[j], order[i]
     return permute_dims(a, tuple(order))
 
 
@@ -71,7 +91,7 @@ def expand_dims(a: Array, axis: int | tuple[int, ...]) -> Array:
     """a with new axes of length 1 at the places that `axis` names in the result."""
     shape = shape_of(a)
     count = len(axis) if isinstance(axis, tuple) else 1
-    new = normalize_axis_tuple(axis, len(shape) + count)
+    new = axes_of("expand_dims", a, axis, len(shape) + count)
     lengths = iter(shape)
     return reshape(a, tuple(1 if i in new else next(lengths) for i in range(len(shape) + count)))
 
@@ -79,7 +99,9 @@ def expand_dims(a: Array, axis: int | tuple[int, ...]) -> Array:
 def squeeze(a: Array, axis: Axes = None) -> Array:
     """a without its axes of length 1, or without those named; ValueError where one of these is longer."""
     shape = shape_of(a)
-    gone = [i for i, n in enumerate(shape) if n == 1] if axis is None else normalize_axis_tuple(axis, len(shape))
+    gone = axes_of("squeeze", a, axis, len(shape))
+    if axis is None:
+        gone = tuple(i for i in gone if shape[i] == 1)
     if any(shape[i] != 1 for i in gone):
         raise ValueError(f"squeeze: axis {axis} of shape {shape} is not of length 1")
     return reshape(a, tuple(n for i, n in enumerate(shape) if i not in gone))
@@ -93,4 +115,6 @@ def ravel(a: Array) -> Array:
 def flatten(a: Array, start_axis: int = 0) -> Array:
     """a with all axes from `start_axis` on made one: `flatten(x, 1)` keeps the batch."""
     shape = shape_of(a)
+    if start_axis:
+        (start_axis,) = axes_of("flatten", a, start_axis, len(shape))
     return reshape(a, (*shape[:start_axis], math.prod(shape[start_axis:])))

@@ -14,17 +14,19 @@ from autodiff.ops.shapes import Axes
 from autodiff.tape import Array, primitive
 
 
-def _largest(a: Array, axis: Axes) -> Array:
-    """Return the largest along the axes, or 0 where it is infinite, since ∞ − ∞ is no number."""
-    largest = np.max(a, axis=axis, keepdims=True)
-    return np.where(np.isfinite(largest), largest, 0)
+def _real(a: Array) -> Array:
+    """Return integers as float64: the difference of unsigned ones would wrap around."""
+    a = np.asarray(a)
+    return a if a.dtype.kind == "f" else a.astype(np.float64)
 
 
 @primitive("logsumexp",
            lambda g, out, a, axis, keepdims: multiply(keep_axes(g, a, axis, keepdims), softmax(a, axis)))
 def logsumexp(a: Array, axis: Axes = -1, *, keepdims: bool = False) -> Array:
     """log Σ eᵃ along the axes, the last by default."""
-    largest = _largest(a, axis)
+    a = _real(a)
+    largest = np.max(a, axis=axis, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ is no number
     total = np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True)) + largest
     return total if keepdims else np.squeeze(total, axis)
 
@@ -33,14 +35,15 @@ def logsumexp(a: Array, axis: Axes = -1, *, keepdims: bool = False) -> Array:
            lambda g, out, a, axis: multiply(out, subtract(g, sum(multiply(g, out), axis, keepdims=True))))
 def softmax(a: Array, axis: Axes = -1) -> Array:
     """eᵃ / Σ eᵃ along the axes, the last by default."""
-    weights = np.exp(a - _largest(a, axis))
+    a = _real(a)
+    weights = np.exp(a - np.max(a, axis=axis, keepdims=True))
     return weights / np.sum(weights, axis=axis, keepdims=True)
 
 
 @primitive("log_softmax", lambda g, out, a, axis: log_softmax_backward(g, out, axis))
 def log_softmax(a: Array, axis: Axes = -1) -> Array:
     """a − log Σ eᵃ along the axes, the last by default."""
-    return kernels.log_softmax(a, axis)
+    return kernels.log_softmax(_real(a), axis)
 
 
 @primitive("log_softmax_backward",
