@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
@@ -24,25 +23,35 @@ def parse(kind: type[Config], command: str) -> Config:
         UserError: a flag is wrong.
         SystemExit: the user asked for help, which has been printed.
     """
-    said = io.StringIO()
+    said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(kind, prog=command, config=(tyro.conf.FlagConversionOff,))
     except SystemExit as exit_:
         if exit_.code == 0:
             raise
-        raise UserError(f"{_unboxed(said.getvalue())} (see {command} --help)") from None
+        said.seek(0)
+        raise UserError(f"{_unboxed(said.read())} (see {command} --help)") from None
 
 
 def _unboxed(text: str) -> str:
-    """Return what tyro says of a wrong flag, without the box that it draws and the help that it adds."""
-    inside = [line.strip("│ \n") for line in text.splitlines() if line.startswith("│")]
-    message = " ".join(inside).split("───")[0]
-    return re.sub(r"\s+", " ", message).strip()
+    """Return what tyro says of a wrong flag: the first section of its box, below the title."""
+    sections: list[list[str]] = [[]]
+    for line in text.splitlines():
+        inside = line.strip("│ ")
+        if inside and not inside.strip("─-"):
+            sections.append([])
+        elif inside and inside[0] not in "╭╰":
+            sections[-1].append(inside)
+    title_in_border = text.lstrip().startswith("╭")
+    return " ".join(sections[0 if title_in_border or len(sections) == 1 else 1])
 
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a command and exit with its status; a mistake of the user's is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no → shows a ?
     try:
         status = main()
     except UserError as error:

@@ -47,7 +47,6 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     engine = load_engine(config.engine)
     digits = data.load(config.dataset, config.data_dir, announce=announce)
     folder = RunFolder(config.out)
-    folder.write_config(config.as_json())
     model = nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
     announce(repr(model))
 
@@ -57,12 +56,16 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     try:
         for row in _epochs(config, engine, model, digits):
             history.append(row)
-            announce(_describe(row, config))
             folder.write_history(history)
+            announce(_describe(row, config))
     except KeyboardInterrupt:
         interrupted = True
 
     test = evaluate(model, digits.test)
+    if history:
+        folder.write_history(history)  # once more, since Ctrl-C may have come while it was written
+        folder.write_curves(history)
+    folder.write_config(config.as_json())
     folder.write_model(model)
     folder.write_metrics(
         {
@@ -79,8 +82,6 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
             "test_accuracy_by_class": (test.right / np.maximum(test.images, 1)).tolist(),
         }
     )
-    if history:
-        folder.write_curves(history)
     return Result(model, history, test, folder.path, interrupted)
 
 
@@ -142,7 +143,8 @@ def _train_epoch(
     for step, chosen in enumerate(bar, 1):
         x, y = split.batch(chosen)
         optimizer.zero_grad()
-        loss = engine(model, x, y)
+        with np.errstate(all="ignore"):  # of what overflows, the loss tells
+            loss = engine(model, x, y)
         if not math.isfinite(loss):
             raise DivergenceError(
                 f"the loss became {loss} at step {step} of epoch {epoch}: lower --lr, which is {config.learning_rate:g}"

@@ -39,18 +39,23 @@ def load(path: Path) -> MLP:
             architecture = json.loads((file.metadata() or {}).get("architecture", "null"))
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return _build(architecture, state)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is not a network saved by nets.checkpoint: {error}") from error
 
 
 def _build(architecture: Any, state: dict[str, np.ndarray]) -> MLP:
-    """Make a network of an architecture and give it its weights."""
+    """Make a network of an architecture and give it its weights. What is claimed is believed only if it is there."""
     if not isinstance(architecture, dict) or architecture.get("type") != "MLP":
-        raise ValueError("its metadata names no architecture")
-    widths = [int(width) for width in architecture["layer_dims"]]
-    if sum(array.size for array in state.values()) != sum((a + 1) * b for a, b in pairwise(widths)):
+        raise ValueError("its metadata name no architecture")
+    widths = architecture["layer_dims"]
+    shapes = {f"layers.{2 * i}.weight": list(pair) for i, pair in enumerate(pairwise(widths))}
+    shapes |= {f"layers.{2 * i}.bias": [width] for i, width in enumerate(widths[1:])}
+    dtypes = {array.dtype for array in state.values()}
+    if shapes != {name: list(array.shape) for name, array in state.items()} or len(dtypes) != 1:
         raise ValueError(f"its tensors are not those of an MLP of widths {widths}")
-    dtype = next(iter(state.values())).dtype
+    (dtype,) = dtypes
+    if dtype.kind != "f":
+        raise ValueError(f"its tensors are {dtype}, not floating-point")
     model = MLP(widths, architecture["activation"], rng=np.random.default_rng(0), dtype=dtype)
     model.load_state_dict(state)
     return model

@@ -22,13 +22,15 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
         ValueError: the shapes do not fit, or a label is out of range.
         TypeError: labels of shape (m,) that are no integers.
     """
-    shape, found = shape_of(logits), shape_of(labels)
+    if not isinstance(labels, Tensor):
+        labels = np.asarray(labels)
+    shape, found = shape_of(logits), labels.shape
     if len(shape) != 2 or found not in (shape, shape[:1]) or 0 in shape:
         raise ValueError(f"cross_entropy: logits (m, n) need labels (m,) or (m, n), but got {shape} and {found}")
     log_probabilities = ad.log_softmax(logits)
     if found == shape:
         return ad.sum(log_probabilities * labels) / -shape[0]
-    _check_labels(np.asarray(unwrap(labels)), shape[1])
+    _check_labels(unwrap(labels), shape[1])
     return ad.sum(ad.take_along_axis(log_probabilities, labels[:, None], 1)) / -shape[0]
 
 

@@ -41,9 +41,13 @@ class Optimizer:
                 raise TypeError(f"{name}: needs Parameters, not {type(parameter).__name__}; pass model.parameters()")
         if unknown := group.keys() - defaults.keys() - {"params"}:
             raise TypeError(f"{name}: no setting {', '.join(sorted(unknown))}; there are {', '.join(defaults)}")
-        for setting in ("lr", "momentum", "weight_decay"):
+        for setting in ("lr", "momentum", "weight_decay", "eps"):
             if not 0 <= group.get(setting, 0) < math.inf:
                 raise ValueError(f"{name}: {setting} must be a number of 0 or more, not {group[setting]!r}")
+        if not all(0 <= beta < 1 for beta in group.get("betas", ())):
+            raise ValueError(f"{name}: betas must be from 0 to below 1, not {group['betas']}")
+        if group.get("nesterov") and not group["momentum"]:
+            raise ValueError(f"{name}: nesterov needs a momentum")
 
     @property
     def lr(self) -> float:
@@ -92,8 +96,6 @@ class SGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        if nesterov and not momentum:
-            raise ValueError("SGD: nesterov needs a momentum")
         super().__init__(parameters, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
@@ -102,7 +104,7 @@ class SGD(Optimizer):
         if λ:
             g = g + λ * θ
         if μ:
-            v = state["velocity"] = μ * state["velocity"] + g if state else g
+            v = state["velocity"] = μ * state.get("velocity", 0.0) + g
             g = g + μ * v if settings["nesterov"] else v
         θ -= lr * g
         return θ
@@ -123,8 +125,6 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"{type(self).__name__}: betas must be from 0 to below 1, not {betas}")
         super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:

@@ -16,8 +16,8 @@ import autodiff as ad
 class Case:
     """One use of an operation, and its oracles.
 
-    `f` takes Tensors, `numpy` the same in arrays, independent of the engine, and `tf(tensorflow, *operands)` the
-    same in TensorFlow, or None. The operands are float64 and keep away from kinks; those of other dtypes stay.
+    `f` takes Tensors; `numpy` is the same in arrays, independent of the engine; `tf(tensorflow, *operands)` is
+    the same in TensorFlow, or None. The real operands are float64 and keep away from kinks.
     """
 
     operation: str
@@ -27,6 +27,9 @@ class Case:
     numpy: Callable[..., Any]
     tf: Callable[..., Any] | None = None
     differentiable: bool = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "operands", tuple(np.asarray(x) for x in self.operands))
 
     @property
     def id(self) -> str:
@@ -56,7 +59,7 @@ def random(shape, seed=0):
 
 
 def apart(shape, seed=0):
-    """Numbers of both signs, 0.02 or more from each other, from 0, and from those of a seed of other parity."""
+    """Numbers of both signs, 0.02 from each other, from 0 and from those of a seed of other parity."""
     n = int(np.prod(shape))
     steps = np.arange(n) - n // 2 + (0.5 if n % 2 else 0.25) + 0.125 * (seed % 2)
     return np.random.default_rng([seed, *shape]).permutation(steps * 0.16).reshape(shape)
@@ -151,144 +154,143 @@ def tf_axis(axis):
     return list(axis) if isinstance(axis, tuple) else axis
 
 
+def use(operation, label, operands, *args, numpy=None, tf=None, differentiable=True, **kwargs):
+    """The case of an operation on operands, with attributes that NumPy's function takes in the same way."""
+    ours, theirs = getattr(ad, operation), numpy or getattr(np, operation)
+    f, oracle = (lambda *xs: ours(*xs, *args, **kwargs)), (lambda *xs: theirs(*xs, *args, **kwargs))
+    return Case(operation, label, operands, f, oracle, tf, differentiable)
+
+
 def elementwise():
     for name, numpy, tf, make in UNARY:
         for shape in SHAPES:
-            yield Case(name, str(shape), (make(shape),), getattr(ad, name), numpy, tf)
+            yield use(name, str(shape), (make(shape),), numpy=numpy, tf=tf)
     for name, numpy, tf, make_a, make_b in BINARY:
         for a, b in PAIRS:
-            yield Case(name, f"{a},{b}", (make_a(a), make_b(b, 1)), getattr(ad, name), numpy, tf)
+            yield use(name, f"{a},{b}", (make_a(a), make_b(b, 1)), numpy=numpy, tf=tf)
     for name in COMPARISONS:
         for a, b in PAIRS:
-            operands = (np.round(random(a)), np.round(random(b, 1)))
-            yield Case(name, f"{a},{b}", operands, getattr(ad, name), getattr(np, name), differentiable=False)
+            yield use(name, f"{a},{b}", (np.round(random(a)), np.round(random(b, 1))), differentiable=False)
     for shape in SHAPES:
         x, y = random(shape) > 0, random(shape, 1) > 0
-        yield Case("logical_and", str(shape), (x, y), ad.logical_and, np.logical_and, differentiable=False)
-        yield Case("logical_not", str(shape), (x,), ad.logical_not, np.logical_not, differentiable=False)
+        yield use("logical_and", str(shape), (x, y), differentiable=False)
+        yield use("logical_not", str(shape), (x,), differentiable=False)
         yield Case("astype", str(shape), (random(shape),), lambda x: ad.astype(x, x.dtype), np.array)
     for n in (-2, -1, 2, 3):
-        yield Case(
-            "power", f"**{n}", (large((3, 4)),), lambda x, n=n: x**n, lambda x, n=n: x**float(n),
-            lambda tf, x, n=n: tf.pow(x, tf.cast(n, x.dtype)),
-        )  # fmt: skip
-    yield Case("power", "2**", (random((3, 4)),), lambda x: 2**x, lambda x: 2.0**x, lambda tf, x: tf.pow(tf.cast(2, x.dtype), x))
-    for c, a, b in [((3, 4), (3, 4), (3, 4)), ((4,), (3, 1), (1, 4)), ((3, 1), (), (4,)), ((), (2,), (2,)), ((0, 2), (2,), ())]:
+        tf = lambda tf, x, n=n: tf.pow(x, tf.cast(n, x.dtype))
+        yield Case("power", f"**{n}", (large((3, 4)),), lambda x, n=n: x**n, lambda x, n=n: x ** float(n), tf)
+    tf = lambda tf, x: tf.pow(tf.cast(2, x.dtype), x)
+    yield Case("power", "2**", (random((3, 4)),), lambda x: 2**x, lambda x: 2.0**x, tf)
+    triples = [
+        ((3, 4),) * 3,
+        ((4,), (3, 1), (1, 4)),
+        ((3, 1), (), (4,)),
+        ((), (2,), (2,)),
+        ((0, 2), (2,), ()),
+    ]
+    for c, a, b in triples:
         operands = (random(c, 5) > 0, random(a), random(b, 1))
-        yield Case("where", f"{c},{a},{b}", operands, ad.where, np.where, lambda tf, c, a, b: tf.where(c, a, b))
+        yield use("where", f"{c},{a},{b}", operands, tf=lambda tf, c, a, b: tf.where(c, a, b))
     for a, lo, hi in [((3, 4), (), ()), ((5,), (1,), ()), ((3, 4), (4,), (3, 1)), ((0,), (), ())]:
         operands = (apart(a), -np.abs(random(lo)) - 0.011, np.abs(random(hi)) + 0.011)
-        yield Case("clip", f"{a},{lo},{hi}", operands, ad.clip, np.clip, lambda tf, a, lo, hi: tf.clip_by_value(a, lo, hi))
+        tf = lambda tf, a, lo, hi: tf.clip_by_value(a, lo, hi)
+        yield use("clip", f"{a},{lo},{hi}", operands, tf=tf)
     x = (apart((3, 4)),)
-    yield Case("clip", "no lo", x, lambda x: ad.clip(x, hi=0.5), lambda x: np.minimum(x, 0.5), lambda tf, x: tf.minimum(x, 0.5))
-    yield Case("clip", "no hi", x, lambda x: ad.clip(x, -0.5), lambda x: np.maximum(x, -0.5), lambda tf, x: tf.maximum(x, -0.5))
+    yield use("clip", "no lo", x, None, 0.5, tf=lambda tf, x: tf.minimum(x, 0.5))
+    yield use("clip", "no hi", x, -0.5, None, tf=lambda tf, x: tf.maximum(x, -0.5))
     yield Case("clip", "no bound", x, ad.clip, np.array)
 
 
 def reductions():
     for name in ("sum", "mean", "prod", "max", "min", "var", "std", "logsumexp"):
-        empty = EMPTY_AXES if name in ("sum", "prod") else EMPTY_AXES[-1:]
         numpy = logsumexp if name == "logsumexp" else getattr(np, name)
         tf_name = {"var": "reduce_variance", "std": "reduce_std"}.get(name, f"reduce_{name}")
-        for shape, axis in AXES + empty:
-            flat = name == "std" and np.var(apart(shape), axis=axis).min(initial=1) == 0
-            if flat:  # a standard deviation of 0 has no derivative
-                continue
-            for keepdims in (False, True):
-                yield Case(
-                    name, f"{shape},{axis},{keepdims}", (apart(shape),),
-                    lambda x, name=name, a=axis, k=keepdims: getattr(ad, name)(x, axis=a, keepdims=k),
-                    lambda x, numpy=numpy, a=axis, k=keepdims: numpy(x, axis=a, keepdims=k),
-                    lambda tf, x, n=tf_name, a=axis, k=keepdims: getattr(tf.math, n)(x, axis=tf_axis(a), keepdims=k),
-                )  # fmt: skip
+        for shape, axis in AXES + (EMPTY_AXES if name in ("sum", "prod") else EMPTY_AXES[-1:]):
+            if name == "std" and np.var(apart(shape), axis=axis).min(initial=1) == 0:
+                continue  # a standard deviation of 0 has no derivative
+            for keep in (False, True):
+                tf = lambda tf, x, f=tf_name, a=axis, k=keep: getattr(tf.math, f)(
+                    x, axis=tf_axis(a), keepdims=k
+                )
+                label = f"{shape},{axis},{keep}"
+                yield use(name, label, (apart(shape),), numpy=numpy, tf=tf, axis=axis, keepdims=keep)
     for name in ("var", "std"):
-        yield Case(
-            name, "ddof", (random((3, 4)),),
-            lambda x, name=name: getattr(ad, name)(x, axis=1, ddof=1),
-            lambda x, name=name: getattr(np, name)(x, axis=1, ddof=1),
-        )  # fmt: skip
-    for axis in (None, 0, 1, -1, -2):
-        yield Case(
-            "cumsum", str(axis), (random((3, 4)),), lambda x, a=axis: ad.cumsum(x, a), lambda x, a=axis: np.cumsum(x, a),
-            lambda tf, x, a=axis: tf.cumsum(tf.reshape(x, [-1]) if a is None else x, 0 if a is None else a),
-        )  # fmt: skip
-    for shape in ((), (1,), (0, 3)):
-        yield Case("cumsum", str(shape), (random(shape),), ad.cumsum, np.cumsum, lambda tf, x: tf.cumsum(tf.reshape(x, [-1])))
+        yield use(name, "ddof", (random((3, 4)),), axis=1, ddof=1)
+    for axis in (0, 1, -1, -2):
+        yield use("cumsum", str(axis), (random((3, 4)),), axis, tf=lambda tf, x, a=axis: tf.cumsum(x, a))
+    for shape in ((), (1,), (0, 3), (3, 4)):
+        yield use("cumsum", str(shape), (random(shape),), tf=lambda tf, x: tf.cumsum(tf.reshape(x, [-1])))
     for name in ("argmax", "argmin"):
         for axis in (None, 0, 1, -1):
-            for keepdims in (False, True):
-                yield Case(
-                    name, f"{axis},{keepdims}", (np.round(random((3, 4))),),
-                    lambda x, name=name, a=axis, k=keepdims: getattr(ad, name)(x, axis=a, keepdims=k),
-                    lambda x, name=name, a=axis, k=keepdims: getattr(np, name)(x, axis=a, keepdims=k),
-                    differentiable=False,
-                )  # fmt: skip
+            for keep in (False, True):
+                x = (np.round(random((3, 4))),)
+                yield use(name, f"{axis},{keep}", x, axis=axis, keepdims=keep, differentiable=False)
+    one = [((5,), -1), ((1,), 0), ((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((2, 3, 4), -3), ((0, 4), -1)]
     for name, numpy in (("softmax", softmax), ("log_softmax", log_softmax)):
-        for shape, axis in [((5,), -1), ((1,), 0), ((3, 4), -1), ((3, 4), 0), ((2, 3, 4), 1), ((2, 3, 4), -3), ((0, 4), -1)]:
-            yield Case(
-                name, f"{shape},{axis}", (random(shape),), lambda x, name=name, a=axis: getattr(ad, name)(x, axis=a),
-                lambda x, numpy=numpy, a=axis: numpy(x, axis=a),
-                lambda tf, x, name=name, a=axis: getattr(tf.nn, name)(x, axis=a),
-            )  # fmt: skip
+        for shape, axis in one:
+            tf = lambda tf, x, name=name, a=axis: getattr(tf.nn, name)(x, axis=a)
+            yield use(name, f"{shape},{axis}", (random(shape),), numpy=numpy, tf=tf, axis=axis)
         for axis in (None, (0, 2), (-1, 0)):
-            yield Case(
-                name, str(axis), (random((2, 3, 4)),), lambda x, name=name, a=axis: getattr(ad, name)(x, axis=a),
-                lambda x, numpy=numpy, a=axis: numpy(x, axis=a),
-            )  # fmt: skip
+            yield use(name, str(axis), (random((2, 3, 4)),), numpy=numpy, axis=axis)
 
 
 def shapes():
-    x = random((2, 3, 4))
+    x = (random((2, 3, 4)),)
     for shape in ((24,), (4, 6), (-1, 4), -1, (2, 1, 3, 4)):
-        yield Case(
-            "reshape", str(shape), (x,), lambda x, s=shape: ad.reshape(x, s), lambda x, s=shape: np.reshape(x, s),
-            lambda tf, x, s=shape: tf.reshape(x, [s] if isinstance(s, int) else s),
-        )  # fmt: skip
-    yield Case("reshape", "number", (random(()),), lambda x: ad.reshape(x, (1, 1)), lambda x: x.reshape(1, 1))
-    yield Case("reshape", "empty", (random((0, 3)),), lambda x: ad.reshape(x, (3, 0, 2)), lambda x: x.reshape(3, 0, 2))
+        tf = lambda tf, x, s=shape: tf.reshape(x, [s] if isinstance(s, int) else s)
+        yield use("reshape", str(shape), x, shape, tf=tf)
+    yield use("reshape", "number", (random(()),), (1, 1))
+    yield use("reshape", "empty", (random((0, 3)),), (3, 0, 2))
     for axes in (None, (0, 1, 2), (1, 2, 0), (-1, 0, 1), (2, -2, 0)):
-        yield Case(
-            "permute_dims", str(axes), (x,), lambda x, a=axes: ad.permute_dims(x, a), lambda x, a=axes: np.transpose(x, a),
-            lambda tf, x, a=axes: tf.transpose(x, None if a is None else [i % 3 for i in a]),
-        )  # fmt: skip
-    for one, other in ((0, 1), (-1, 0), (2, -2), (1, 1)):
-        yield Case("swapaxes", f"{one},{other}", (x,), lambda x, i=one, j=other: ad.swapaxes(x, i, j),
-                   lambda x, i=one, j=other: np.swapaxes(x, i, j))  # fmt: skip
+        tf = lambda tf, x, a=axes: tf.transpose(x, None if a is None else [i % 3 for i in a])
+        yield use("permute_dims", str(axes), x, axes, numpy=np.transpose, tf=tf)
+    for axes in ((0, 1), (-1, 0), (2, -2), (1, 1)):
+        yield use("swapaxes", str(axes), x, *axes)
+    yield use("swapaxes", "two names of one axis", (random((3, 4)),), 0, -2)
     for shape in ((3, 4), (2, 3, 4), (0, 2)):
-        yield Case("matrix_transpose", str(shape), (random(shape),), ad.matrix_transpose,
-                   lambda x: np.einsum("...ij->...ji", x), lambda tf, x: tf.linalg.matrix_transpose(x))  # fmt: skip
-    for a, b in [((), (2, 3)), ((1,), (3,)), ((4,), (3, 4)), ((3, 1), (2, 3, 4)), ((3, 1), (3, 0)), ((3, 4), (3, 4))]:
-        yield Case(
-            "broadcast_to", f"{a},{b}", (random(a),), lambda x, b=b: ad.broadcast_to(x, b),
-            lambda x, b=b: np.broadcast_to(x, b), lambda tf, x, b=b: tf.broadcast_to(x, b),
-        )  # fmt: skip
-        yield Case(
-            "sum_to", f"{b},{a}", (random(b),), lambda x, a=a: ad.sum_to(x, a), lambda x, a=a: summed_to(x, a),
-            lambda tf, x, a=a: tf.reshape(tf.reduce_sum(x, stretched(x.shape, a)), a),
-        )  # fmt: skip
+        numpy, tf = lambda x: np.einsum("...ij->...ji", x), lambda tf, x: tf.linalg.matrix_transpose(x)
+        yield use("matrix_transpose", str(shape), (random(shape),), numpy=numpy, tf=tf)
+    for a, b in [
+        ((), (2, 3)),
+        ((1,), (3,)),
+        ((4,), (3, 4)),
+        ((3, 1), (2, 3, 4)),
+        ((3, 1), (3, 0)),
+        ((3, 4),) * 2,
+    ]:
+        tf = lambda tf, x, b=b: tf.broadcast_to(x, b)
+        yield use("broadcast_to", f"{a},{b}", (random(a),), b, tf=tf)
+        tf = lambda tf, x, a=a: tf.reshape(tf.reduce_sum(x, stretched(x.shape, a)), a)
+        yield use("sum_to", f"{b},{a}", (random(b),), a, numpy=summed_to, tf=tf)
     for axis in (0, 1, -1, (0, 2), (0, -1), ()):
-        yield Case("expand_dims", str(axis), (random((3, 4)),), lambda x, a=axis: ad.expand_dims(x, a),
-                   lambda x, a=axis: np.expand_dims(x, a))  # fmt: skip
+        yield use("expand_dims", str(axis), (random((3, 4)),), axis)
     for axis in (None, 0, -1, (0, 3), (-1,), ()):
-        yield Case("squeeze", str(axis), (random((1, 2, 3, 1)),), lambda x, a=axis: ad.squeeze(x, a),
-                   lambda x, a=axis: np.squeeze(x, a), lambda tf, x, a=axis: tf.squeeze(x, tf_axis(a)) if a != () else x)  # fmt: skip
+        tf = lambda tf, x, a=axis: x if a == () else tf.squeeze(x, tf_axis(a))
+        yield use("squeeze", str(axis), (random((1, 2, 3, 1)),), axis, tf=tf)
     for shape in SHAPES:
-        yield Case("ravel", str(shape), (random(shape),), ad.ravel, np.ravel, lambda tf, x: tf.reshape(x, [-1]))
-        yield Case("flatten", str(shape), (random(shape),), ad.flatten, np.ravel, lambda tf, x: tf.reshape(x, [-1]))
-    yield Case("flatten", "from 1", (x,), lambda x: ad.flatten(x, 1), lambda x: x.reshape(2, 12))
-    yield Case("flatten", "from -2", (x,), lambda x: ad.flatten(x, -2), lambda x: x.reshape(2, 12))
-    yield Case("flatten", "no images", (random((0, 3, 2)),), lambda x: ad.flatten(x, 1), lambda x: x.reshape(0, 6))
+        for name in ("ravel", "flatten"):
+            yield use(
+                name, str(shape), (random(shape),), numpy=np.ravel, tf=lambda tf, x: tf.reshape(x, [-1])
+            )
+    yield Case("flatten", "from 1", x, lambda x: ad.flatten(x, 1), lambda x: x.reshape(2, 12))
+    yield Case("flatten", "from -2", x, lambda x: ad.flatten(x, -2), lambda x: x.reshape(2, 12))
+    images = (random((0, 3, 2)),)
+    yield Case("flatten", "no images", images, lambda x: ad.flatten(x, 1), lambda x: x.reshape(0, 6))
 
 
 def stretched(shape, to):
     """The axes of a shape that broadcasting from another made longer, or made."""
     padded = (1,) * (len(shape) - len(to)) + tuple(to)
-    return [i for i, (n, m) in enumerate(zip(shape, padded, strict=True)) if i < len(shape) - len(to) or (m == 1 and n != 1)]
+    return [
+        i
+        for i, (n, m) in enumerate(zip(shape, padded, strict=True))
+        if i < len(shape) - len(to) or (m == 1 and n != 1)
+    ]
 
 
 def summed_to(x, shape):
     """The sum, one element at a time, of what broadcasting from a shape would have spread."""
-    total = np.zeros(shape)
+    total = np.zeros(shape, x.dtype)
     for index in np.ndindex(x.shape):
         own = index[len(index) - len(shape) :]
         total[tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))] += x[index]
@@ -306,7 +308,7 @@ INDICES = {
     "none": None,
     "nothing": (),
     "tuple": (1, 2),
-    "mixture": (slice(None), None, 1, slice(None, None, -1)),
+    "mixture": (None, 1, Ellipsis, slice(None, None, -2), None),
     "ellipsis and integer": (Ellipsis, -1),
     "list": [2, 0],
     "list with repeats": [0, 0, 1, 0],
@@ -342,14 +344,15 @@ def fitted(index):
 
 
 def indexing():
-    for label, index in INDICES.items():
-        tf = None
-        if isinstance(index, int | slice | type(None) | type(Ellipsis)) and not isinstance(index, bool):
+    x = (random((4, 5)),)
+    for label, given in INDICES.items():
+        index, tf = fitted(given), None
+        if label in ("integer", "negative", "slice", "step", "empty slice", "ellipsis", "none"):
             tf = lambda tf, x, i=index: x[i]
         elif label in ("list with repeats", "array of 2 axes"):
             tf = lambda tf, x, i=index: tf.gather(x, i)
-        yield Case("getitem", label, (random((4, 5)),), lambda x, i=fitted(index): x[i], lambda x, i=fitted(index): x[i], tf)
-    yield Case("getitem", "function", (random((4, 5)),), lambda x: ad.getitem(x, (0, slice(1, 3))), lambda x: x[0, 1:3])
+        yield Case("getitem", label, x, lambda x, i=index: x[i], lambda x, i=index: x[i], tf)
+    yield Case("getitem", "function", x, lambda x: ad.getitem(x, (0, slice(1, 3))), lambda x: x[0, 1:3])
     yield Case("getitem", "number", (random(()),), lambda x: x[...], lambda x: x[...])
     rng = np.random.default_rng(7)
     for shape, chosen, axis in [
@@ -364,16 +367,22 @@ def indexing():
         ((3, 4), (3, 0), 1),
     ]:
         i = rng.integers(-shape[axis], shape[axis], chosen)
-        yield Case(
-            "take_along_axis", f"{shape},{chosen},{axis}", (random(shape), i),
-            lambda x, i, a=axis: ad.take_along_axis(x, i, axis=a), lambda x, i, a=axis: np.take_along_axis(x, i, axis=a),
-        )  # fmt: skip
-    i = np.array([[2], [0], [3]])
-    yield Case("take_along_axis", "labels", (random((3, 4)), i), lambda x, i: ad.take_along_axis(x, i, axis=1),
-               lambda x, i: np.take_along_axis(x, i, axis=1), lambda tf, x, i: tf.gather(x, i, batch_dims=1))  # fmt: skip
+        yield use("take_along_axis", f"{shape},{chosen},{axis}", (random(shape), i), axis=axis)
+    operands = (random((3, 4)), np.array([[2], [0], [3]]))
+    yield use(
+        "take_along_axis", "labels", operands, axis=1, tf=lambda tf, x, i: tf.gather(x, i, batch_dims=1)
+    )
     for i in (np.array(2), np.array([0, 2, 2]), np.array([[1], [0]]), np.zeros(0, int)):
-        yield Case("one_hot", str(i.shape), (i,), lambda i: ad.one_hot(i, 3), lambda i: np.eye(3, dtype=np.float32)[i],
-                   differentiable=False)  # fmt: skip
+        oracle = lambda i, n: np.eye(n, dtype=np.float32)[i]
+        yield use("one_hot", str(i.shape), (i,), 3, numpy=oracle, differentiable=False)
+
+
+def joined(operation, label, operands, tf=None, **kwargs):
+    """The case of an operation on a list of its operands."""
+    ours, numpy = getattr(ad, operation), getattr(np, operation)
+    return Case(
+        operation, label, operands, lambda *xs: ours(xs, **kwargs), lambda *xs: numpy(xs, **kwargs), tf
+    )
 
 
 def joining():
@@ -385,26 +394,19 @@ def joining():
         (((2, 3), (0, 3)), 0),
         (((2, 3, 4), (2, 1, 4)), -2),
     ]:
-        yield Case(
-            "concat", f"{parts},{axis}", tuple(random(s, i) for i, s in enumerate(parts)),
-            lambda *xs, a=axis: ad.concat(xs, axis=a), lambda *xs, a=axis: np.concatenate(xs, a),
-            lambda tf, *xs, a=axis: tf.concat(xs, a),
-        )  # fmt: skip
-    pair = (random((2, 3)), random((), 1))
-    yield Case("concat", "flat", pair, lambda *xs: ad.concat(xs, axis=None), lambda *xs: np.concatenate(xs, None))
-    yield Case("concat", "one twice", pair[:1], lambda x: ad.concat([x, x]), lambda x: np.concatenate([x, x]))
+        operands = tuple(random(shape, i) for i, shape in enumerate(parts))
+        tf = lambda tf, *xs, a=axis: tf.concat(xs, a)
+        yield joined("concat", f"{parts},{axis}", operands, tf, axis=axis)
+    x = (random((2, 3)),)
+    yield joined("concat", "flat", (*x, random((), 1)), axis=None)
+    yield Case("concat", "one twice", x, lambda x: ad.concat([x, x]), lambda x: np.concatenate([x, x]))
     for shape, axis in [((), 0), ((3,), 0), ((3,), 1), ((2, 3), -1), ((2, 3), 1), ((2, 3), -3), ((0, 2), 0)]:
-        yield Case(
-            "stack", f"{shape},{axis}", tuple(random(shape, i) for i in range(3)), lambda *xs, a=axis: ad.stack(xs, axis=a),
-            lambda *xs, a=axis: np.stack(xs, a), lambda tf, *xs, a=axis: tf.stack(xs, a),
-        )  # fmt: skip
+        operands = tuple(random(shape, i) for i in range(3))
+        yield joined("stack", f"{shape},{axis}", operands, lambda tf, *xs, a=axis: tf.stack(xs, a), axis=axis)
     for width in (1, (1, 2), ((1, 0), (2, 3)), ((0, 0), (0, 1)), ((1, 2),)):
         pairs = np.broadcast_to(width, (2, 2)).tolist()
-        yield Case(
-            "pad", str(width), (random((2, 3)),), lambda x, w=width: ad.pad(x, w), lambda x, w=width: np.pad(x, w),
-            lambda tf, x, p=pairs: tf.pad(x, p),
-        )  # fmt: skip
-    yield Case("pad", "empty", (random((0,)),), lambda x: ad.pad(x, 2), lambda x: np.zeros(4))
+        yield use("pad", str(width), x, width, tf=lambda tf, x, p=pairs: tf.pad(x, p))
+    yield use("pad", "empty", (random((0,)),), 2)
 
 
 MATRICES = [
@@ -438,7 +440,7 @@ def tf_matmul(tf, a, b):
 
 def products():
     for a, b in MATRICES:
-        yield Case("matmul", f"{a},{b}", (random(a), random(b, 1)), ad.matmul, np.matmul, tf_matmul)
+        yield use("matmul", f"{a},{b}", (random(a), random(b, 1)), tf=tf_matmul)
 
 
 CASES = [*elementwise(), *reductions(), *shapes(), *indexing(), *joining(), *products()]

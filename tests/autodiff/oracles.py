@@ -33,7 +33,7 @@ def first(case, operands):
 
 
 def second(case, operands):
-    """The gradients of the sum of the weighted first ones, by backward through backward; 0 where there is none."""
+    """The gradients of the sum of the weighted first ones, by backward through backward; 0 for None."""
     tensors, dtype = tracked(case, operands)
     case.f(*tensors).backward(case.cotangent().astype(dtype), create_graph=True)
     gradients = [tensors[i].grad for i in case.varied]
@@ -43,7 +43,10 @@ def second(case, operands):
     total = sum((g * w).sum() for g, w in zip(gradients, weights, strict=True))
     if total.requires_grad:
         total.backward()
-    return [ad.Tensor(np.zeros_like(t.data)) if t.grad is None else t.grad for t in (tensors[i] for i in case.varied)]
+    return [
+        ad.Tensor(np.zeros_like(t.data)) if t.grad is None else t.grad
+        for t in (tensors[i] for i in case.varied)
+    ]
 
 
 def tracked(case, operands):

@@ -329,3 +329,168 @@ def test_a_second_process_compiles_nothing(tmp_path):
     )
     assert first > 0
     assert second == 0
+
+
+def log_softmax_of(x, axis):
+    """x − log Σ eˣ in the widest float, from its formula."""
+    x = np.asarray(x, np.longdouble)
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def log_softmax_backward_of(g, out, axis):
+    """g − e^out · Σ g in the widest float, from its formula."""
+    g = np.asarray(g, np.longdouble)
+    return g - np.exp(np.asarray(out, np.longdouble)) * g.sum(axis=axis, keepdims=True)
+
+
+def near(dtype):
+    """Tolerances of sums of some ten numbers of a dtype."""
+    eps = np.finfo(dtype).eps
+    return {"rtol": 20 * eps, "atol": 20 * eps}
+
+
+SOFTMAX_AXES = [
+    ((5,), -1),
+    ((5,), 0),
+    ((1,), 0),
+    ((3, 4), -1),
+    ((3, 4), 0),
+    ((3, 4), 1),
+    ((3, 4), None),
+    ((3, 1), -1),
+    ((2, 3, 4), 1),
+    ((2, 3, 4), -1),
+    ((2, 3, 4), -3),
+    ((2, 3, 4), (0, 2)),
+    ((2, 3, 4), (-1, 1)),
+    ((0, 4), -1),
+    ((0, 4), 1),
+    ((2, 0, 4), 2),
+]
+
+
+@every_rung
+@pytest.mark.parametrize(("shape", "axis"), SOFTMAX_AXES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_softmax_along_every_axis(kernels, shape, axis, dtype):
+    x, g = 3 * random(shape, dtype), random(shape, dtype, seed=1)
+    x_before, g_before = x.copy(), g.copy()
+    x.flags.writeable = g.flags.writeable = False
+    out = kernels.log_softmax(x, axis)
+    back = kernels.log_softmax_backward(g, out, axis)
+    for result in (out, back):
+        assert type(result) is np.ndarray
+        assert (result.shape, result.dtype) == (shape, dtype)
+        assert not any(np.shares_memory(result, given) for given in (x, g))
+    assert not np.shares_memory(out, back)
+    np.testing.assert_allclose(out, log_softmax_of(x, axis), **near(dtype))
+    np.testing.assert_allclose(back, log_softmax_backward_of(g, out, axis), **near(dtype))
+    np.testing.assert_array_equal(x, x_before)
+    np.testing.assert_array_equal(g, g_before)
+
+
+@every_rung
+@settings(max_examples=40, deadline=None)
+@given(layouts, layouts, layouts, st.integers(1, 9), st.integers(1, 9), st.sampled_from([-1, 0]))
+def test_log_softmax_of_every_layout(kernels, x_layout, g_layout, out_layout, m, n, axis):
+    x, g = LAYOUTS[x_layout](random((m, n))), LAYOUTS[g_layout](random((m, n), seed=1))
+    out = LAYOUTS[out_layout](log_softmax_of(x, axis).astype(np.float32))
+    for given_array in (x, g, out):
+        given_array.flags.writeable = False
+    np.testing.assert_allclose(kernels.log_softmax(x, axis), log_softmax_of(x, axis), **near(np.float32))
+    want = log_softmax_backward_of(g, out, axis)
+    np.testing.assert_allclose(kernels.log_softmax_backward(g, out, axis), want, **near(np.float32))
+
+
+@every_rung
+def test_log_softmax_of_mixed_dtypes_promotes(kernels):
+    out, g = log_softmax_of(random((3, 4)), -1).astype(np.float32), random((3, 4), np.float64, seed=1)
+    for cotangent, log_p in ((g, out), (g.astype(np.float32), out.astype(np.float64))):
+        result = kernels.log_softmax_backward(cotangent, log_p)
+        assert result.dtype == np.float64
+        np.testing.assert_allclose(
+            result, log_softmax_backward_of(cotangent, log_p, -1), rtol=1e-6, atol=1e-6
+        )
+
+
+@every_rung
+@pytest.mark.parametrize("dtype", [np.int64, np.int32])
+def test_log_softmax_of_integers(kernels, dtype):
+    x = random((3, 4), dtype)
+    result = kernels.log_softmax(x)
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, log_softmax_of(x, -1), rtol=1e-14, atol=1e-14)
+
+
+@every_rung
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_log_softmax_neither_overflows_nor_loses_the_small(kernels, dtype, axis):
+    huge = np.finfo(dtype).max / 4
+    x = np.array([[huge, 0, -huge], [1e4, 1e4, 1e4], [-huge, -huge, -huge], [60, -60, 0]], dtype)
+    x = x if axis == -1 else x.T
+    result = kernels.log_softmax(x, axis)
+    assert np.isfinite(result).all()
+    np.testing.assert_allclose(result, log_softmax_of(x, axis), rtol=1e-5, atol=1e-5)
+
+
+@every_rung
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_log_softmax_of_infinities_and_nan(kernels, dtype, axis):
+    """A logit of −∞ has probability 0; with +∞ or NaN, or −∞ alone, a line has no answer."""
+    inf, nan = np.inf, np.nan
+    x = np.array(
+        [
+            [0, -inf, 0],
+            [-inf, 2, -inf],
+            [1, inf, 0],
+            [inf, inf, 0],
+            [-inf] * 3,
+            [nan, 1, 2],
+            [1, nan, 2],
+            [1, 2, nan],
+        ],
+        dtype,
+    )
+    half = -np.log(2)
+    want = np.array([[half, -inf, half], [-inf, 0, -inf]], dtype)
+    with np.errstate(invalid="ignore"):
+        result = kernels.log_softmax(x if axis == -1 else x.T, axis)
+    result = result if axis == -1 else result.T
+    np.testing.assert_allclose(result[:2], want, rtol=1e-6)
+    assert np.isnan(result[4:]).all()
+    assert np.isnan(result[2, 1])
+    assert np.isnan(result[3, :2]).all()
+
+
+def test_rungs_agree_on_infinities_and_nan():
+    values = np.array([0, 1, -2, np.inf, -np.inf, np.nan], np.float32)
+    x = np.stack(np.meshgrid(values, values, values), -1).reshape(-1, 3)
+    with np.errstate(invalid="ignore"):
+        first, *others = (kernels.log_softmax(x) for kernels in RUNGS)
+        for other in others:
+            np.testing.assert_allclose(other, first, rtol=1e-6)
+        g = random(x.shape, seed=2)
+        first, *others = (kernels.log_softmax_backward(g, x) for kernels in RUNGS)
+        for other in others:
+            np.testing.assert_allclose(other, first, rtol=1e-5)
+
+
+@every_rung
+def test_log_softmax_backward_of_infinities_and_nan(kernels):
+    inf, nan = np.inf, np.nan
+    out = np.array([[0, -inf], [-inf, 0], [nan, nan], [0, -inf]], np.float32)
+    g = np.array([[2, 3], [5, 7], [1, 1], [nan, 1]], np.float32)
+    result = kernels.log_softmax_backward(g, out)
+    np.testing.assert_array_equal(result[:2], [[-3, 3], [5, -5]])
+    assert np.isnan(result[2]).all()
+    assert np.isnan(result[3, 0])
+
+
+@every_rung
+@pytest.mark.parametrize("shape", [(3, 0), (0,)])
+def test_log_softmax_of_no_logits_is_an_error(kernels, shape):
+    with pytest.raises(ValueError):
+        kernels.log_softmax(np.zeros(shape, np.float32))

@@ -1,6 +1,7 @@
 """Layers compute what NumPy computes, out of primitive operations, from weights as their initialisers promise."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_linear_needs_a_feature_in_and_out(fan_in, fan_out):
 
 
 def test_an_unknown_init_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match="he, xavier.*'zeros'"):
+    with pytest.raises(ValueError, match=r"he, xavier.*'zeros'"):
         nets.Linear(2, 2, init="zeros", rng=generator())
 
 
@@ -159,10 +160,10 @@ def test_an_mlp_of_any_depth_computes_what_numpy_does(widths, activation, φ):
 def test_an_mlp_has_linear_layers_with_an_activation_between_them(widths):
     model = nets.MLP(widths, "tanh", rng=generator())
     linear, between = list(model)[::2], list(model)[1::2]
-    assert [layer.weight.shape for layer in linear] == list(zip(widths, widths[1:], strict=False))
+    assert [layer.weight.shape for layer in linear] == list(pairwise(widths))
     assert all(isinstance(layer, nets.Tanh) for layer in between)
     assert len(between) == len(linear) - 1
-    assert sum(p.size for p in model.parameters()) == sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+    assert sum(p.size for p in model.parameters()) == sum((a + 1) * b for a, b in pairwise(widths))
 
 
 @pytest.mark.parametrize("widths", EVERY_DEPTH, ids=str)
@@ -209,7 +210,10 @@ def test_an_mlp_needs_two_widths(widths):
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [({"activation": "gelu"}, "relu, tanh, sigmoid.*'gelu'"), ({"init": "orthogonal"}, "he, xavier.*'orthogonal'")],
+    [
+        ({"activation": "gelu"}, "relu, tanh, sigmoid.*'gelu'"),
+        ({"init": "orthogonal"}, "he, xavier.*'orthogonal'"),
+    ],
 )
 def test_an_unknown_activation_or_init_is_refused_with_those_that_there_are(settings, told):
     with pytest.raises(ValueError, match=told):
@@ -273,7 +277,9 @@ def test_xavier_draws_evenly_from_its_bounds(fan_in, fan_out):
 @pytest.mark.parametrize("init", ["he", "xavier"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_equal_seeds_give_equal_weights_and_others_give_others(init, dtype):
-    one, same, other = (nets.MLP([20, 9, 5], init=init, rng=generator(seed), dtype=dtype).state_dict() for seed in (3, 3, 4))
+    one, same, other = (
+        nets.MLP([20, 9, 5], init=init, rng=generator(seed), dtype=dtype).state_dict() for seed in (3, 3, 4)
+    )
     for name in one:
         assert one[name].dtype == dtype
         np.testing.assert_array_equal(one[name], same[name])
@@ -283,7 +289,10 @@ def test_equal_seeds_give_equal_weights_and_others_give_others(init, dtype):
 
 @pytest.mark.parametrize("init", ["he", "xavier"])
 def test_float32_and_float64_start_from_the_same_numbers(init):
-    narrow, wide = (nets.MLP([20, 9, 5], init=init, rng=generator(), dtype=d).state_dict() for d in (np.float32, np.float64))
+    narrow, wide = (
+        nets.MLP([20, 9, 5], init=init, rng=generator(), dtype=d).state_dict()
+        for d in (np.float32, np.float64)
+    )
     for name in wide:
         np.testing.assert_array_equal(narrow[name], wide[name].astype(np.float32))
 

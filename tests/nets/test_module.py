@@ -28,7 +28,15 @@ class Scale(nets.Module):
         return self.head(self.pair[0](x) * self.pair[1]) * self.factor
 
 
-NAMES = ["factor", "pair.1", "stack.0.weight", "stack.0.bias", "pair.0.weight", "head.layers.0.weight", "head.layers.0.bias"]
+NAMES = [
+    "factor",
+    "pair.1",
+    "stack.0.weight",
+    "stack.0.bias",
+    "pair.0.weight",
+    "head.layers.0.weight",
+    "head.layers.0.bias",
+]
 
 
 def mlp(*widths, seed=0, dtype=np.float32, **settings):
@@ -75,14 +83,20 @@ def test_a_tied_parameter_is_named_and_trained_once():
 
 
 def test_a_tied_parameter_gets_the_sum_of_both_gradients():
-    tied, apart = mlp(3, 3, 3, dtype=np.float64, activation="tanh"), mlp(3, 3, 3, dtype=np.float64, activation="tanh")
+    tied, apart = (
+        mlp(3, 3, 3, dtype=np.float64, activation="tanh"),
+        mlp(3, 3, 3, dtype=np.float64, activation="tanh"),
+    )
     tied[2].weight = tied[0].weight
     apart[2].weight.data = apart[0].weight.data.copy()
     x = np.random.default_rng(0).standard_normal((4, 3))
     for model in (tied, apart):
         nets.cross_entropy(model(x), np.array([0, 1, 2, 0])).backward()
     np.testing.assert_allclose(
-        tied[0].weight.grad.data, apart[0].weight.grad.data + apart[2].weight.grad.data, rtol=1e-12, atol=1e-15
+        tied[0].weight.grad.data,
+        apart[0].weight.grad.data + apart[2].weight.grad.data,
+        rtol=1e-12,
+        atol=1e-15,
     )
 
 
@@ -263,7 +277,18 @@ def test_a_copy_keeps_parameters_tied(duplicate):
 
 def test_the_description_tells_layers_shapes_and_counts():
     text = repr(mlp(784, 128, 64, 10))
-    for part in ("MLP", "784", "109,386", "(784, 128)", "(128,)", "100,480", "8,256", "650", "layers.0", "layers.4"):
+    for part in (
+        "MLP",
+        "784",
+        "109,386",
+        "(784, 128)",
+        "(128,)",
+        "100,480",
+        "8,256",
+        "650",
+        "layers.0",
+        "layers.4",
+    ):
         assert part in text
     assert text.count("Linear") == 3
     assert text.count("ReLU") == 2
@@ -282,7 +307,11 @@ def test_a_module_with_parameters_of_its_own_and_modules_within_counts_all():
 
 
 def test_sequential_is_counted_indexed_and_iterated_over():
-    layers = [nets.Linear(2, 3, rng=np.random.default_rng(0)), nets.Tanh(), nets.Linear(3, 1, rng=np.random.default_rng(1))]
+    layers = [
+        nets.Linear(2, 3, rng=np.random.default_rng(0)),
+        nets.Tanh(),
+        nets.Linear(3, 1, rng=np.random.default_rng(1)),
+    ]
     network = nets.Sequential(*layers)
     assert len(network) == 3
     assert list(network) == layers
@@ -293,7 +322,11 @@ def test_sequential_is_counted_indexed_and_iterated_over():
 
 
 def test_sequential_passes_through_each_in_turn():
-    layers = [nets.Linear(2, 3, rng=np.random.default_rng(0)), nets.Sigmoid(), nets.Linear(3, 1, rng=np.random.default_rng(1))]
+    layers = [
+        nets.Linear(2, 3, rng=np.random.default_rng(0)),
+        nets.Sigmoid(),
+        nets.Linear(3, 1, rng=np.random.default_rng(1)),
+    ]
     x = np.random.default_rng(2).standard_normal((4, 2)).astype(np.float32)
     np.testing.assert_array_equal(nets.Sequential(*layers)(x).data, layers[2](layers[1](layers[0](x))).data)
 

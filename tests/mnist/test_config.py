@@ -1,0 +1,101 @@
+"""The configuration of a run: its defaults, and what makes no sense."""
+
+import dataclasses
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from mnist import TrainConfig
+from mnist.config import LEARNING_RATES
+from mnist.errors import DivergenceError, UserError
+
+
+def test_the_defaults_are_those_of_the_task():
+    config = TrainConfig()
+    assert config.layers == (784, 128, 64, 10)
+    assert config.epochs <= 10
+    assert config.engine == "autodiff"
+    assert config.dataset == "mnist"
+    assert config.weight_decay == 0
+    assert config.out is None
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
+def test_each_optimizer_has_a_learning_rate_that_a_flag_overrides(optimizer):
+    assert TrainConfig(optimizer=optimizer).learning_rate == LEARNING_RATES[optimizer]
+    assert TrainConfig(optimizer=optimizer, lr=0.25).learning_rate == 0.25
+
+
+def test_the_help_tells_the_learning_rates_that_there_are():
+    told = inspect.getsource(TrainConfig).split("lr: float | None = None")[1].split('"""')[1]
+    for optimizer, lr in LEARNING_RATES.items():
+        assert optimizer in told
+        assert str(lr) in told
+
+
+@pytest.mark.parametrize(("optimizer", "decay"), [("sgd", 0), ("momentum", 0), ("adam", 0), ("adamw", 0.01)])
+def test_adamw_alone_decays_unasked(optimizer, decay):
+    assert TrainConfig(optimizer=optimizer).weight_decay == decay
+    assert TrainConfig(optimizer=optimizer, l2=0.5).weight_decay == 0.5
+    assert TrainConfig(optimizer=optimizer, l2=0.0).weight_decay == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "flag"),
+    [
+        ({"layers": ()}, "--layers"),
+        ({"layers": (784,)}, "--layers 784"),
+        ({"layers": (10,)}, "--layers 10"),
+        ({"layers": (28, 10)}, "--layers 28 10"),
+        ({"layers": (784, 20)}, "--layers 784 20"),
+        ({"layers": (784, 0, 10)}, "--layers 784 0 10"),
+        ({"layers": (784, -3, 10)}, "--layers 784 -3 10"),
+        ({"epochs": 0}, "--epochs 0"),
+        ({"epochs": -1}, "--epochs -1"),
+        ({"batch_size": 0}, "--batch-size 0"),
+        ({"batch_size": -64}, "--batch-size -64"),
+        ({"seed": -1}, "--seed -1"),
+        ({"lr": 0.0}, "--lr 0"),
+        ({"lr": -0.1}, "--lr -0.1"),
+        ({"lr": float("nan")}, "--lr nan"),
+        ({"lr": float("inf")}, "--lr inf"),
+        ({"l2": -1e-4}, "--l2 -0.0001"),
+        ({"l2": float("nan")}, "--l2 nan"),
+        ({"l2": float("inf")}, "--l2 inf"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_told_in_one_line_that_names_the_flag_and_the_value(settings, flag):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(**settings)
+    message = str(caught.value)
+    assert message.startswith(flag)
+    assert "must" in message
+    assert "\n" not in message
+    assert caught.value.exit_status == 2
+
+
+@pytest.mark.parametrize("layers", [(784, 10), (784, 1, 10), (784, 10, 10), (784, *[32] * 9, 10)], ids=str)
+def test_any_number_of_layers_will_do(layers):
+    assert TrainConfig(layers=layers).layers == layers
+
+
+def test_a_configuration_does_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainConfig().epochs = 3
+
+
+def test_as_json_it_has_every_field_and_the_defaults_filled_in(tmp_path):
+    config = TrainConfig(optimizer="adamw", data_dir=tmp_path, out=Path("here"))
+    fields = json.loads(json.dumps(config.as_json()))
+    assert fields.keys() == {field.name for field in dataclasses.fields(TrainConfig)}
+    assert fields["layers"] == [784, 128, 64, 10]
+    assert (fields["lr"], fields["l2"]) == (LEARNING_RATES["adamw"], 0.01)
+    assert (fields["data_dir"], fields["out"]) == (str(tmp_path), "here")
+
+
+def test_divergence_is_a_mistake_with_a_status_of_its_own():
+    assert issubclass(DivergenceError, UserError)
+    assert DivergenceError.exit_status == 3
