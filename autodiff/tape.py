@@ -201,7 +201,10 @@ def _has_path(primitive: Primitive, operands: tuple[Array, ...], out: Array) -> 
 
 def shape_of(value: Array) -> tuple[int, ...]:
     """Return the shape of an operand of any kind."""
-    return value.shape if isinstance(value, np.ndarray) else np.shape(unwrap(value))
+    try:
+        return value.shape
+    except AttributeError:
+        return np.shape(value)
 
 
 def unwrap(value: Array) -> Array:

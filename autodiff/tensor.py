@@ -288,11 +288,10 @@ class Tensor(Variable):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Record `np.exp(t)`, `array * t` and the like; refuse what would lose a gradient."""
+        if method == "__call__" and not kwargs and ufunc in UFUNCS:
+            return UFUNCS[ufunc](*inputs)
         if any(isinstance(out, Tensor) for out in kwargs.get("out", ())):
             raise TypeError(f"{ufunc.__name__}: {_NOT_IN_PLACE}")
-        operation = UFUNCS.get(ufunc)
-        if operation and method == "__call__" and not kwargs:
-            return operation(*inputs)
         return unrecorded(getattr(ufunc, method), inputs, kwargs, ufunc.__name__)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ Axes = int | tuple[int, ...] | None
 @primitive("reshape", lambda g, out, a, shape: reshape(g, a.shape))
 def reshape(a: Array, shape: int | Shape) -> Array:
     """a in another shape, in row-major order; one −1 stands for what is left."""
-    return np.reshape(a, shape)
+    return np.asarray(a).reshape(shape)
 
 
 @primitive("permute_dims", lambda g, out, a, axes: permute_dims(g, _inverse(axes, out.ndim)))
