@@ -135,7 +135,10 @@ def walk(
                 if rule is None or key not in among:
                     contributions.append(None)
                     continue
-                contribution = _fit(rule(*arguments, **node.attributes), operand._data)
+                contribution = rule(*arguments, **node.attributes)
+                data = operand._data
+                if contribution.shape != data.shape or contribution.dtype != data.dtype:
+                    contribution = _fit(contribution, data)
                 if key in owned and _is_shared(contribution, arguments):
                     contribution = astype(contribution, contribution.dtype)
                 contributions.append(contribution)

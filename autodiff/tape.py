@@ -58,14 +58,14 @@ class Variable:
     """The class of what an operation on this variable gives."""
 
     @classmethod
-    def of(cls, data: Array, node: Node | None = None, requires_grad: bool = False) -> Any:
-        """Wrap an array without conversion or checks: the result of an operation, in a hurry."""
+    def of(cls, data: Array, requires_grad: bool = False) -> Any:
+        """Wrap an array without checks: the result of an operation, in a hurry."""
         self = object.__new__(cls)
         self._data = data if type(data) is np.ndarray else np.asarray(data)
         self._changed = 0
         self.grad = None
         self.name = None
-        self.node = node
+        self.node = None
         self.requires_grad = requires_grad
         self.retains_grad = False
         return self
@@ -148,7 +148,7 @@ def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
     parameters = [p for p in inspect.signature(primitive.kernel).parameters.values() if p.kind != p.VAR_POSITIONAL]
     attributes = parameters[arity:]
     if not attributes:
-        return lambda *operands: bind(primitive, *operands)
+        return lambda *operands: bind(primitive, operands, {})
 
     defaults = {p.name: p.default for p in attributes if p.default is not p.empty}
     names = [p.name for p in attributes if p.kind == p.POSITIONAL_OR_KEYWORD]
@@ -159,12 +159,12 @@ def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
                 raise TypeError(f"{primitive.name}: takes at most {arity + len(names)} arguments by position")
             given = {**dict(zip(names, arguments[arity:], strict=False)), **given}
             arguments = arguments[:arity]
-        return bind(primitive, *arguments, **{**defaults, **given})
+        return bind(primitive, arguments, {**defaults, **given})
 
     return operation
 
 
-def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Array:
+def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str, Any]) -> Array:
     """Run a primitive on its operands and, if any of them asks for gradients, write it on the tape.
 
     On plain arrays it just computes and gives an array; with a `Variable` among the operands it gives one.
@@ -184,15 +184,15 @@ def bind(primitive: Primitive, *operands: Array, **attributes: Any) -> Array:
         raise explain(error, primitive.name, arrays, attributes) from error
     if kind is None:
         return out
-    if tracked and _recording.get() and _has_path(primitive, operands, out):
-        return kind.of(out, Node(primitive, operands, attributes), requires_grad=True)
-    return kind.of(out)
+    result = kind.of(out)
+    if tracked and _recording.get() and result._data.dtype.kind == "f" and _has_path(primitive, operands):
+        result.node = Node(primitive, operands, attributes)
+        result.requires_grad = True
+    return result
 
 
-def _has_path(primitive: Primitive, operands: tuple[Array, ...], out: Array) -> bool:
-    """Whether the result is floating-point, and an operand that requires a gradient is one that has a rule."""
-    if out.dtype.kind != "f":
-        return False
+def _has_path(primitive: Primitive, operands: tuple[Array, ...]) -> bool:
+    """Whether an operand that requires a gradient is one that has a rule."""
     return not primitive.has_flat_operand or any(
         isinstance(operand, Variable) and operand.requires_grad and rule is not None
         for operand, rule in zip(operands, primitive.rules, strict=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -278,7 +278,8 @@ class Tensor(Variable):
 
     def transpose(self, *axes: Any) -> Tensor:
         """Return it with its axes in the order given, reversed by default."""
-        return ops.permute_dims(self, axes[0] if axes and not isinstance(axes[0], int) else axes or None)
+        as_one = len(axes) == 1 and not isinstance(axes[0], SupportsIndex)
+        return ops.permute_dims(self, axes[0] if as_one else axes or None)
 
     def copy(self) -> Tensor:
         """Return a copy, recorded."""

@@ -109,8 +109,18 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Function:
-    """Return the function that gives ∂²f/∂x², of shape x.shape + x.shape, for a scalar f."""
-    return jacobian(grad(f, argnums), argnums)
+    """Return the function that gives ∂²f/∂x², of shape x.shape + x.shape, for a scalar f.
+
+    A tuple of argument numbers gives a tuple of rows, each a tuple of blocks ∂²f/∂x∂y.
+    """
+    if not isinstance(argnums, tuple):
+        return jacobian(grad(f, argnums), argnums)
+
+    def blocks(*args: Any, **kwargs: Any) -> tuple[tuple[Tensor, ...], ...]:
+        rows = (grad(f, argnum) for argnum in argnums)
+        return tuple(jacobian(row, argnums)(*args, **kwargs) for row in rows)
+
+    return blocks
 
 
 class _Primal(Tensor):

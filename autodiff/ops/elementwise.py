@@ -64,7 +64,7 @@ def negative(a: Array) -> Array:
 
 
 @primitive("power",
-           lambda g, out, a, b: multiply(g, multiply(b, power(_off_singularity(a, b), subtract(b, 1)))),
+           lambda g, out, a, b: multiply(g, multiply(b, power(_off_singularity(a, b), b - 1))),
            lambda g, out, a, b: multiply(g, multiply(out, log(where(greater(a, 0), a, 1)))))
 def power(a: Array, b: Array) -> Array:
     """aᵇ. The gradient of b is 0 where a ≤ 0, as in TensorFlow."""
@@ -79,6 +79,12 @@ def _off_singularity(a: Array, b: Array) -> Array:
 def square(a: Array) -> Array:
     """a²."""
     return multiply(a, a)
+
+
+def as_real(a: Array) -> Array:
+    """Return integers as float64, in a kernel that negates or subtracts: small or unsigned ones would wrap around."""
+    a = np.asarray(a)
+    return a if a.dtype.kind == "f" else a.astype(np.float64)
 
 
 # ── exponentials and their kin ──────────────────────────────────────────────────────────────────────────
@@ -117,14 +123,16 @@ def sqrt(a: Array) -> Array:
 @primitive("sigmoid", lambda g, out, a: multiply(g, multiply(out, sigmoid(negative(a)))))
 def sigmoid(a: Array) -> Array:
     """1 / (1 + e⁻ᵃ). It overflows nowhere, and 1 − σ(a) is written σ(−a), which keeps its digits."""
-    decay = np.exp(np.abs(a) * -1.0)
+    a = as_real(a)
+    decay = np.exp(-np.abs(a))
     return np.where(np.greater_equal(a, 0), 1, decay) / (1 + decay)
 
 
 @primitive("softplus", lambda g, out, a: multiply(g, sigmoid(a)))
 def softplus(a: Array) -> Array:
     """log(1 + eᵃ), without overflow."""
-    return np.maximum(a, 0) + np.log1p(np.exp(np.abs(a) * -1.0))
+    a = as_real(a)
+    return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
 
 
 # ── circular and hyperbolic ─────────────────────────────────────────────────────────────────────────────

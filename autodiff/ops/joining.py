@@ -8,7 +8,7 @@ import numpy as np
 
 from autodiff.ops.indexing import getitem
 from autodiff.ops.shapes import expand_dims, ravel
-from autodiff.tape import Array, Rule, primitive
+from autodiff.tape import Array, Rule, primitive, shape_of
 
 
 def _part(index: int) -> Rule:
@@ -18,8 +18,8 @@ def _part(index: int) -> Rule:
         axis %= out.ndim
         start = 0
         for array in arrays[:index]:
-            start += array.shape[axis]
-        return getitem(g, (slice(None),) * axis + (slice(start, start + arrays[index].shape[axis]),))
+            start += shape_of(array)[axis]
+        return getitem(g, (slice(None),) * axis + (slice(start, start + shape_of(arrays[index])[axis]),))
 
     return rule
 

@@ -82,7 +82,7 @@ def sum_to(a: Array, shape: Shape) -> Array:
 def swapaxes(a: Array, axis1: int, axis2: int) -> Array:
     """a with two axes exchanged."""
     order = list(range(len(shape_of(a))))
-    i, j = axes_of("swapaxes", a, (axis1, axis2), len(order)) if axis1 != axis2 else (0, 0)
+    (i,), (j,) = (axes_of("swapaxes", a, axis, len(order)) for axis in (axis1, axis2))
     order[i], order[j] = order[j], order[i]
     return permute_dims(a, tuple(order))
 

@@ -8,23 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from autodiff import kernels
-from autodiff.ops.elementwise import exp, multiply, negative, subtract
+from autodiff.ops.elementwise import as_real, exp, multiply, negative, subtract
 from autodiff.ops.reductions import keep_axes, sum
 from autodiff.ops.shapes import Axes
 from autodiff.tape import Array, primitive
-
-
-def _real(a: Array) -> Array:
-    """Return integers as float64: the difference of unsigned ones would wrap around."""
-    a = np.asarray(a)
-    return a if a.dtype.kind == "f" else a.astype(np.float64)
 
 
 @primitive("logsumexp",
            lambda g, out, a, axis, keepdims: multiply(keep_axes(g, a, axis, keepdims), softmax(a, axis)))
 def logsumexp(a: Array, axis: Axes = -1, *, keepdims: bool = False) -> Array:
     """log Σ eᵃ along the axes, the last by default."""
-    a = _real(a)
+    a = as_real(a)
     largest = np.max(a, axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ is no number
     total = np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True)) + largest
@@ -35,7 +29,7 @@ def logsumexp(a: Array, axis: Axes = -1, *, keepdims: bool = False) -> Array:
            lambda g, out, a, axis: multiply(out, subtract(g, sum(multiply(g, out), axis, keepdims=True))))
 def softmax(a: Array, axis: Axes = -1) -> Array:
     """eᵃ / Σ eᵃ along the axes, the last by default."""
-    a = _real(a)
+    a = as_real(a)
     weights = np.exp(a - np.max(a, axis=axis, keepdims=True))
     return weights / np.sum(weights, axis=axis, keepdims=True)
 
@@ -43,7 +37,7 @@ def softmax(a: Array, axis: Axes = -1) -> Array:
 @primitive("log_softmax", lambda g, out, a, axis: log_softmax_backward(g, out, axis))
 def log_softmax(a: Array, axis: Axes = -1) -> Array:
     """a − log Σ eᵃ along the axes, the last by default."""
-    return kernels.log_softmax(_real(a), axis)
+    return kernels.log_softmax(as_real(a), axis)
 
 
 @primitive("log_softmax_backward",
