@@ -50,7 +50,7 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     if k != k_too:
         raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {k} and {k_too} differ")
     out = np.empty((m, n), dtype)
-    if m <= BLOCK or m * n * k < PARALLEL_FROM or not _team.share(m * n * k, _product_by_team[dtype], a, b, out):
+    if m * n * k < PARALLEL_FROM or not _team.share(m * n * k, _product_by_team[dtype], a, b, out):
         _product[dtype](a, b, out)
     return out
 
