@@ -41,7 +41,7 @@ def by_hand(model: nets.MLP, x: Any, y: Any) -> float:
 
 def _tensorflow() -> Engine:
     """Return the engine that asks TensorFlow, with settings under which equal seeds give equal results."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         import tensorflow as tf
     except ImportError as error:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class RunFolder:
         with _telling_of(path or DEFAULT_PARENT):
             self.path = path or _next_free(DEFAULT_PARENT)
             self.path.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.path).close()  # better to fail now than after an epoch
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.json."""

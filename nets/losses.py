@@ -29,7 +29,7 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
         raise ValueError(f"cross_entropy: logits (m, n) need labels (m,) or (m, n), but got {shape} and {found}")
     log_probabilities = ad.log_softmax(logits)
     if found == shape:
-        return ad.sum(log_probabilities * labels) / -shape[0]
+        return ad.sum(log_probabilities * ad.astype(labels, log_probabilities.dtype)) / -shape[0]
     _check_labels(unwrap(labels), shape[1])
     return ad.sum(ad.take_along_axis(log_probabilities, labels[:, None], 1)) / -shape[0]
 

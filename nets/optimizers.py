@@ -19,19 +19,21 @@ class Optimizer:
         defaults: the settings, by name.
 
     Raises:
-        ValueError: no parameters, or a setting out of its range.
+        ValueError: no parameters, one of them twice, or a setting out of its range.
         TypeError: something that is no Parameter, or a setting that this optimizer does not have.
     """
 
     def __init__(self, parameters: Iterable[Parameter] | Iterable[dict[str, Any]], **defaults: Any) -> None:
         given: list[Any] = list(parameters)
         groups = given if given and isinstance(given[0], dict) else [{"params": given}]
-        self.groups = [{**defaults, **group, "params": list(group["params"])} for group in groups]
+        self.groups = [{**defaults, **group, "params": list(group.get("params", ()))} for group in groups]
         for group in self.groups:
             self._check(group, defaults)
-        if not any(group["params"] for group in self.groups):
-            raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
-        self.state: dict[int, dict[str, Any]] = {}
+        everything = [parameter for group in self.groups for parameter in group["params"]]
+        if not everything or len({id(parameter) for parameter in everything}) < len(everything):
+            problem = "a parameter is given twice" if everything else "there are no parameters to optimize"
+            raise ValueError(f"{type(self).__name__}: {problem}")
+        self.state: dict[Parameter, dict[str, Any]] = {}
 
     def _check(self, group: dict[str, Any], defaults: dict[str, Any]) -> None:
         """Raise unless a group holds parameters and sensible settings."""
@@ -70,7 +72,7 @@ class Optimizer:
         for group in self.groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    state = self.state.setdefault(id(parameter), {})
+                    state = self.state.setdefault(parameter, {})
                     parameter.data = self.update(parameter.data, parameter.grad.data, state, group)
 
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
