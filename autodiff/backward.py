@@ -153,7 +153,7 @@ def walk(
 def _fit(cotangent: Array, data: np.ndarray) -> Array:
     """Undo what an operation did to an operand unasked: broadcasting, by summing, and casting."""
     if cotangent.shape != data.shape:
-        cotangent = sum_to(cotangent, data.shape)
+        cotangent = sum_to(cotangent, shape=data.shape)
     if cotangent.dtype != data.dtype:
         cotangent = astype(cotangent, data.dtype)
     return cotangent

@@ -157,9 +157,9 @@ def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
         if arity and len(arguments) > arity:
             if len(arguments) > arity + len(names):
                 raise TypeError(f"{primitive.name}: takes at most {arity + len(names)} arguments by position")
-            given = {**dict(zip(names, arguments[arity:], strict=False)), **given}
+            given = dict(zip(names, arguments[arity:], strict=False), **given)
             arguments = arguments[:arity]
-        return bind(primitive, arguments, {**defaults, **given})
+        return bind(primitive, arguments, {**defaults, **given} if defaults else given)
 
     return operation
 

@@ -33,7 +33,7 @@ def _may_repeat(index: Any) -> bool:
 
 
 @primitive("take_along_axis",
-           lambda g, out, a, indices, axis: add_along_axis(g, indices, axis, a.shape),
+           lambda g, out, a, indices, axis: add_along_axis(g, indices, axis=axis, shape=a.shape),
            None)
 def take_along_axis(a: Array, indices: Array, axis: int = -1) -> Array:
     """Pick along an axis by an array of indices of the same number of axes, as `np.take_along_axis` does."""

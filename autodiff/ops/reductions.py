@@ -16,7 +16,7 @@ from autodiff.tape import Array, primitive, shape_of
 
 def keep_axes(reduced: Array, a: Array, axis: Axes, keepdims: bool) -> Array:
     """Give a reduction of `a` its lost axes back, with length 1, so that it broadcasts against `a`."""
-    if keepdims or a.ndim == 0:
+    if keepdims or reduced.ndim == 0:  # a number broadcasts as it is
         return reduced
     return reshape(reduced, _kept_shape(a.shape, axes_of("reduce", a, axis, a.ndim)))
 
@@ -26,7 +26,7 @@ def _kept_shape(shape: Shape, axes: Shape) -> Shape:
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
-@primitive("sum", lambda g, out, a, axis, keepdims: broadcast_to(keep_axes(g, a, axis, keepdims), a.shape))
+@primitive("sum", lambda g, out, a, axis, keepdims: broadcast_to(keep_axes(g, a, axis, keepdims), shape=a.shape))
 def sum(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The sum of a along the axes."""
     return np.sum(a, axis=axis, keepdims=keepdims)

@@ -34,7 +34,7 @@ def softmax(a: Array, axis: Axes = -1) -> Array:
     return weights / np.sum(weights, axis=axis, keepdims=True)
 
 
-@primitive("log_softmax", lambda g, out, a, axis: log_softmax_backward(g, out, axis))
+@primitive("log_softmax", lambda g, out, a, axis: log_softmax_backward(g, out, axis=axis))
 def log_softmax(a: Array, axis: Axes = -1) -> Array:
     """a − log Σ eᵃ along the axes, the last by default."""
     return kernels.log_softmax(as_real(a), axis)
