@@ -16,8 +16,8 @@ import numpy as np
 
 from autodiff import tape
 from autodiff.errors import GradientError, describe
-from autodiff.ops import add, astype, sum_to
-from autodiff.tape import Array, Node, Variable, unwrap
+from autodiff.ops import add, astype, broadcast_to, sum_to
+from autodiff.tape import Array, Node, Variable, shape_of, unwrap
 
 Observer = Callable[[Variable, Array, Sequence[Array | None]], None]
 """`observer(variable, cotangent, contributions)`: called at each step of the walk, with the variable, its
@@ -27,20 +27,22 @@ complete cotangent, and what its node contributes to each of its operands (None:
 def backward(output: Variable, seed: Array, *, create_graph: bool = False, observer: Observer | None = None) -> None:
     """Add ∂⟨seed, output⟩/∂x to `x.grad` of every leaf x that requires a gradient, and of those that retain it.
 
-    The seed has the output's shape and dtype. With `create_graph` the gradients are recorded in turn.
+    The seed has the output's shape and dtype. With `create_graph` the gradients are recorded in turn, as they are
+    within a function that is itself being differentiated.
 
     Raises:
         GradientError: the output is not recorded, or a value that a rule needs has been changed since.
     """
-    if not output.requires_grad:
+    if not output.tracked:
         raise GradientError(
             "backward: this tensor is not recorded, so there is nothing to differentiate. Give a leaf "
             "requires_grad=True before computing with it, and compute outside of no_grad()."
         )
     variables = ancestry(output)
-    kept = [variable for variable in variables if variable.node is None or variable.retains_grad]
+    leaves = [variable for variable in variables if variable.node is None]
+    create_graph = create_graph or (tape.is_recording() and any(leaf.listening for leaf in leaves))
+    kept = [leaf for leaf in leaves if not leaf.listening] + [v for v in variables if v.node and v.retains_grad]
     with tape.recording(create_graph):
-        seed = seed if create_graph else unwrap(seed)
         cotangents = walk(variables, seed, kept, create_graph=create_graph, observer=observer)
         for variable in kept:
             if id(variable) in cotangents:
@@ -70,13 +72,13 @@ def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable
         node = variable.node
         if node is None or id(variable) in ends:
             continue
-        if variable._changed > node.moment:
+        if variable._changed[0] > node.moment:
             raise _changed_error(variable, node)
         for operand in node.inputs:
             if isinstance(operand, Variable):
-                if operand._changed > node.moment:
+                if operand._changed[0] > node.moment:
                     raise _changed_error(operand, node)
-                if operand.requires_grad and id(operand) not in seen:
+                if operand.tracked and id(operand) not in seen:
                     seen.add(id(operand))
                     found.append(operand)
     found.sort(key=_age)
@@ -119,51 +121,57 @@ def walk(
     """
     among = {id(variable) for variable in variables}
     owned = {id(variable) for variable in kept}
-    cotangents: dict[int, Array] = {id(variables[-1]): seed} if variables else {}
+    kept_cotangents: dict[int, Array] = {}
+    cotangents: dict[int, Array] = {id(variables[-1]): seed if create_graph else unwrap(seed)} if variables else {}
     for variable in reversed(variables):
-        cotangent = cotangents.get(id(variable))
+        cotangent = cotangents.pop(id(variable), None)
         if cotangent is None:
             continue
+        if id(variable) in owned:
+            kept_cotangents[id(variable)] = cotangent
         contributions: list[Array | None] = []
         node = variable.node
         if node is not None:
-            arguments: tuple[Array, ...] = (cotangent, variable, *node.inputs)
+            arguments = [variable, *node.inputs]
             if not create_graph:
-                arguments = tuple([x._data if isinstance(x, Variable) else x for x in arguments])
+                arguments = [x._data if isinstance(x, Variable) else x for x in arguments]
             for operand, rule in zip(node.inputs, node.primitive.rules_of(node.inputs), strict=True):
                 key = id(operand)
                 if rule is None or key not in among:
                     contributions.append(None)
                     continue
-                contribution = rule(*arguments, **node.attributes)
-                data = operand._data
-                if contribution.shape != data.shape or contribution.dtype != data.dtype:
-                    contribution = _fit(contribution, data)
-                if key in owned and _is_shared(contribution, arguments):
-                    contribution = astype(contribution, contribution.dtype)
+                try:
+                    contribution = _fit(rule(cotangent, *arguments, **node.attributes), operand._data)
+                except Exception as error:
+                    error.add_note(f"in the rule of {node.primitive.name} for its operand {describe(operand._data)}")
+                    raise
+                if key in owned and _is_shared(contribution, cotangent, arguments):
+                    contribution = astype(contribution, dtype=contribution.dtype)
                 contributions.append(contribution)
-                cotangents[key] = add(cotangents[key], contribution) if key in cotangents else contribution
+                earlier = cotangents.get(key)
+                cotangents[key] = contribution if earlier is None else add(earlier, contribution)
         if observer is not None:
             observer(variable, cotangent, contributions)
-        if id(variable) not in owned:
-            del cotangents[id(variable)]
-    return cotangents
+    return kept_cotangents
 
 
 def _fit(cotangent: Array, data: np.ndarray) -> Array:
     """Undo what an operation did to an operand unasked: broadcasting, by summing, and casting."""
-    if cotangent.shape != data.shape:
-        cotangent = sum_to(cotangent, shape=data.shape)
+    if getattr(cotangent, "shape", None) != data.shape:
+        if shape_of(cotangent) == ():  # a rule may give one number for all
+            cotangent = broadcast_to(cotangent, shape=data.shape)
+        else:
+            cotangent = sum_to(cotangent, shape=data.shape)
     if cotangent.dtype != data.dtype:
-        cotangent = astype(cotangent, data.dtype)
+        cotangent = astype(cotangent, dtype=data.dtype)
     return cotangent
 
 
-def _is_shared(contribution: Array, arguments: tuple[Array, ...]) -> bool:
+def _is_shared(contribution: Array, cotangent: Array, arguments: list[Array]) -> bool:
     """Whether a contribution may share memory with something else: a rule may return its argument, or a view."""
-    if isinstance(contribution, Variable):
+    if isinstance(contribution, Variable) or contribution.base is not None or contribution is cotangent:
         return True
-    return contribution.base is not None or id(contribution) in [id(argument) for argument in arguments]
+    return id(contribution) in map(id, arguments)
 
 
 def _accumulate_grad(variable: Variable, cotangent: Array) -> None:

@@ -37,6 +37,6 @@ def explain(error: Exception, name: str, operands: tuple[Any, ...], attributes: 
 
 
 def _advice(name: str, error: Exception) -> str:
-    if name == "matmul" and isinstance(error, ValueError):
+    if name == "matmul" and ("inner lengths" in str(error) or "core dimension" in str(error)):
         return _ADVICE["matmul"]
     return _ADVICE["broadcast"] if "broadcast" in str(error) else ""

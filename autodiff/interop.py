@@ -14,8 +14,8 @@ UFUNCS: dict[np.ufunc, Callable[..., Array]] = {
     getattr(np, name): getattr(ops, name)
     for name in (
         "abs", "add", "cos", "divide", "equal", "exp", "expm1", "greater", "greater_equal", "less", "less_equal", "log",
-        "log1p", "logical_and", "logical_not", "matmul", "maximum", "minimum", "multiply", "negative", "not_equal",
-        "power", "sign", "sin", "sqrt", "square", "subtract", "tanh",
+        "log1p", "logical_and", "logical_not", "logical_or", "matmul", "maximum", "minimum", "multiply", "negative",
+        "not_equal", "power", "sign", "sin", "sqrt", "square", "subtract", "tanh",
     )
 }
 
@@ -28,7 +28,7 @@ def _clip(a: Array, a_min: Array = None, a_max: Array = None, *, min: Array = No
 def _dot(a: Array, b: Array) -> Array:
     """As `np.dot` for up to two axes."""
     if len(shape_of(a)) > 2 or len(shape_of(b)) > 2:
-        raise TypeError("dot: more than two axes are not recorded; use matmul, whose stacks broadcast.")
+        return unrecorded(np.dot, (a, b), {})
     return ops.multiply(a, b) if 0 in (len(shape_of(a)), len(shape_of(b))) else ops.matmul(a, b)
 
 
@@ -40,6 +40,10 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Array]] = {
         "swapaxes", "take_along_axis", "var", "where",
     )
 } | {np.clip: _clip, np.dot: _dot, np.shape: shape_of, np.ndim: lambda a: len(shape_of(a)), np.size: lambda a: a.size}
+
+
+WRITERS = {np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask}
+"""NumPy's functions that write to their first argument."""
 
 
 def unrecorded(function: Callable[..., Any], args: Any, kwargs: Any, name: str | None = None) -> Any:
@@ -59,7 +63,7 @@ def plain(value: Any, reader: str) -> Any:
         TypeError: one of the tensors requires a gradient.
     """
     if isinstance(value, Variable):
-        if value.requires_grad:
+        if value.tracked:
             raise TypeError(
                 f"{reader}: what it does to a tensor is not recorded, and the gradient would be lost. Use an operation "
                 "of autodiff, or t.detach() if no gradient should flow."

@@ -41,33 +41,36 @@ class Variable:
     `Tensor` adds the operators; this bare class is what the tape and its readers need to know.
     """
 
-    __slots__ = ("__weakref__", "_changed", "_data", "grad", "name", "node", "requires_grad", "retains_grad")
+    __slots__ = ("__weakref__", "_changed", "_data", "grad", "name", "node", "retains_grad", "tracked")
 
     _data: np.ndarray
-    _changed: int
-    """The moment at which the data was last replaced, 0 if never."""
+    _changed: list[int]
+    """The moment at which the numbers were last changed; variables that share memory share this list of one."""
     grad: Any
     """The accumulated gradient, of the data's shape and dtype; None where no path has led."""
     name: str | None
     node: Node | None
     """The operation that made this variable; None for a leaf."""
-    requires_grad: bool
     retains_grad: bool
+    tracked: bool
+    """Whether operations on this variable are recorded: it requires a gradient, or was made from what does."""
+    listening = False
+    """Whether this is a leaf of a function that is just being differentiated."""
 
     result_type: ClassVar[type[Variable]]
     """The class of what an operation on this variable gives."""
 
     @classmethod
-    def of(cls, data: Array, requires_grad: bool = False) -> Any:
+    def of(cls, data: Array, tracked: bool = False) -> Any:
         """Wrap an array without checks: the result of an operation, in a hurry."""
         self = object.__new__(cls)
         self._data = data if type(data) is np.ndarray else np.asarray(data)
-        self._changed = 0
+        self._changed = [0]
         self.grad = None
         self.name = None
         self.node = None
-        self.requires_grad = requires_grad
         self.retains_grad = False
+        self.tracked = tracked
         return self
 
 
@@ -141,25 +144,25 @@ def primitive(
 
 
 def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
-    """Return the function that binds a primitive, taking attributes as its kernel does, defaults included.
+    """Return the function that binds a primitive, taking operands and attributes as its kernel does.
 
     An arity of 0 says that every positional argument is an operand.
     """
-    parameters = [p for p in inspect.signature(primitive.kernel).parameters.values() if p.kind != p.VAR_POSITIONAL]
-    attributes = parameters[arity:]
-    if not attributes:
-        return lambda *operands: bind(primitive, operands, {})
+    signature = inspect.signature(primitive.kernel)
+    names = [p.name for p in signature.parameters.values() if p.kind != p.VAR_POSITIONAL]
+    if len(names) < arity:
+        raise TypeError(f"primitive {primitive.name}: {arity} rules, but the kernel takes {len(names)} parameters")
+    defaults = {name: p.default for name, p in signature.parameters.items() if p.default is not p.empty}
 
-    defaults = {p.name: p.default for p in attributes if p.default is not p.empty}
-    names = [p.name for p in attributes if p.kind == p.POSITIONAL_OR_KEYWORD]
-
-    def operation(*arguments: Array, **given: Any) -> Array:
-        if arity and len(arguments) > arity:
-            if len(arguments) > arity + len(names):
-                raise TypeError(f"{primitive.name}: takes at most {arity + len(names)} arguments by position")
-            given = dict(zip(names, arguments[arity:], strict=False), **given)
-            arguments = arguments[:arity]
-        return bind(primitive, arguments, {**defaults, **given} if defaults else given)
+    def operation(*arguments: Array, **attributes: Any) -> Array:
+        if arity and len(arguments) != arity:  # an attribute by position, or an operand by name
+            try:
+                given = signature.bind(*arguments, **attributes).arguments
+            except TypeError as error:
+                raise explain(error, primitive.name, tuple(map(unwrap, arguments)), attributes) from error
+            arguments = tuple(given.pop(name) for name in names[:arity])
+            attributes = given
+        return bind(primitive, arguments, {**defaults, **attributes} if defaults else attributes)
 
     return operation
 
@@ -176,7 +179,9 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     for operand in operands:
         if isinstance(operand, Variable):
             kind = operand.result_type
-            tracked = tracked or operand.requires_grad
+            tracked = tracked or operand.tracked
+        elif type(operand) is list:
+            return bind(primitive, tuple(np.array(x) if type(x) is list else x for x in operands), attributes)
     arrays = operands if kind is None else tuple([x._data if isinstance(x, Variable) else x for x in operands])
     try:
         out = primitive.kernel(*arrays, **attributes)
@@ -185,16 +190,25 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     if kind is None:
         return out
     result = kind.of(out)
+    if result._data.base is not None:
+        _share_changes(result, operands)
     if tracked and _recording.get() and result._data.dtype.kind == "f" and _has_path(primitive, operands):
         result.node = Node(primitive, operands, attributes)
-        result.requires_grad = True
+        result.tracked = True
     return result
+
+
+def _share_changes(result: Variable, operands: tuple[Array, ...]) -> None:
+    """Let a result that is a view of an operand learn of changes to the operand's memory."""
+    for operand in operands:
+        if isinstance(operand, Variable) and np.may_share_memory(result._data, operand._data):
+            result._changed = operand._changed
 
 
 def _has_path(primitive: Primitive, operands: tuple[Array, ...]) -> bool:
     """Whether an operand that requires a gradient is one that has a rule."""
     return not primitive.has_flat_operand or any(
-        isinstance(operand, Variable) and operand.requires_grad and rule is not None
+        isinstance(operand, Variable) and operand.tracked and rule is not None
         for operand, rule in zip(operands, primitive.rules, strict=False)
     )
 
@@ -225,6 +239,12 @@ class recording(contextlib.ContextDecorator):  # noqa: N801
     def __init__(self, mode: bool) -> None:
         self.mode = mode
         self.tokens: list[Token[bool]] = []
+
+    def __call__(self, function: Any) -> Any:
+        """Decorate a function."""
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            raise TypeError(f"{function.__name__} runs after the call has returned; write `with …:` inside of it")
+        return super().__call__(function)
 
     def _recreate_cm(self) -> recording:
         return recording(self.mode)  # each call of a decorated function has its own

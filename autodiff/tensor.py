@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, SupportsIndex
 
@@ -10,8 +11,8 @@ import numpy as np
 from autodiff import ops
 from autodiff.backward import backward
 from autodiff.errors import GradientError, describe
-from autodiff.interop import FUNCTIONS, UFUNCS, plain, unrecorded
-from autodiff.tape import Array, Variable, shape_of, tick
+from autodiff.interop import FUNCTIONS, UFUNCS, WRITERS, plain, unrecorded
+from autodiff.tape import Array, Variable, shape_of, tick, unwrap
 
 _NOT_IN_PLACE = (
     "a Tensor cannot be changed in place, since the tape may need its old numbers. Build a new one, with "
@@ -35,17 +36,13 @@ class Tensor(Variable):
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         self._data = as_numeric(data)
-        self._changed = 0
+        self._changed = data._changed if isinstance(data, Variable) else [0]
         self.grad = None
         self.name = name
         self.node = None
         self.retains_grad = False
+        self.tracked = False
         self.requires_grad = requires_grad
-        if requires_grad and not is_real(self._data):
-            raise TypeError(
-                f"Tensor: a gradient needs floating-point numbers, not {describe(self._data)}. "
-                "Convert first, with data.astype(float) or by writing 1.0 for 1."
-            )
 
     # ── what it holds ───────────────────────────────────────────────────────────────────────────────────
 
@@ -56,15 +53,17 @@ class Tensor(Variable):
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is not self._data:  # as it is after `t.data -= …`
-            value = as_numeric(value)
+        if value is self._data:  # as it is after `t.data -= …`
+            self._changed[0] = tick()
+            return
+        value = as_numeric(value)
         if value.shape != self.shape or value.dtype != self.dtype:
             raise ValueError(
                 f"data: {describe(value)} cannot replace {describe(self._data)}; shape and dtype must stay. "
                 "Make a new Tensor instead."
             )
         self._data = value
-        self._changed = tick()
+        self._changed = [tick()]  # what shares the old array still has the old numbers
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,6 +85,22 @@ class Tensor(Variable):
         """The number of elements."""
         return self._data.size
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients with respect to this tensor are wanted, or flow through it; can be set on a leaf."""
+        return self.tracked
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self.node is not None and not wanted:
+            raise GradientError("requires_grad: this tensor is recorded. Use t.detach() for one without history.")
+        if wanted and not is_real(self._data):
+            raise TypeError(
+                f"Tensor: a gradient needs floating-point numbers, not {describe(self._data)}. "
+                "Convert first, with data.astype(float) or by writing 1.0 for 1."
+            )
+        self.tracked = bool(wanted)
+
     def numpy(self) -> np.ndarray:
         """Return the array, not a copy. Raises TypeError if the tensor requires a gradient: detach it first."""
         return plain(self, "numpy")
@@ -100,7 +115,9 @@ class Tensor(Variable):
 
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's array and has no history."""
-        return Tensor.of(self._data)
+        detached: Tensor = Tensor.of(self._data)
+        detached._changed = self._changed
+        return detached
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="Tensor(")
@@ -139,7 +156,7 @@ class Tensor(Variable):
             return np.ones(self.shape, self.dtype)
         if shape_of(gradient) != self.shape:
             raise ValueError(f"backward: a gradient of shape {shape_of(gradient)} does not fit {describe(self._data)}")
-        return ops.astype(gradient, self.dtype)
+        return ops.astype(gradient, dtype=self.dtype)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor in `.grad` after backward, though it is no leaf."""
@@ -211,6 +228,21 @@ class Tensor(Variable):
 
     def __ge__(self, other: Array) -> Tensor:
         return ops.greater_equal(self, other)
+
+    def __and__(self, other: Array) -> Tensor:
+        return ops.logical_and(self, other) if _are_masks(self, other) else NotImplemented
+
+    __rand__ = __and__
+
+    def __or__(self, other: Array) -> Tensor:
+        return ops.logical_or(self, other) if _are_masks(self, other) else NotImplemented
+
+    __ror__ = __or__
+
+    def __invert__(self) -> Tensor:
+        if not _are_masks(self):
+            raise TypeError(f"~{describe(self._data)}: only a mask of booleans can be inverted")
+        return ops.logical_not(self)
 
     __hash__ = object.__hash__
 
@@ -291,17 +323,20 @@ class Tensor(Variable):
         """Record `np.exp(t)`, `array * t` and the like; refuse what would lose a gradient."""
         if method == "__call__" and not kwargs and ufunc in UFUNCS:
             return UFUNCS[ufunc](*inputs)
-        if any(isinstance(out, Tensor) for out in kwargs.get("out", ())):
+        written = inputs[:1] if method == "at" else kwargs.get("out", ())
+        if any(isinstance(out, Tensor) for out in written):
             raise TypeError(f"{ufunc.__name__}: {_NOT_IN_PLACE}")
         return unrecorded(getattr(ufunc, method), inputs, kwargs, ufunc.__name__)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         """Record `np.sum(t)`, `np.concat([t, u])` and the like; refuse what would lose a gradient."""
+        written = args[0] if function in WRITERS else kwargs.get("out")
+        if isinstance(written, Tensor):
+            raise TypeError(f"{function.__name__}: {_NOT_IN_PLACE}")
         operation = FUNCTIONS.get(function)
-        try:
-            return operation(*args, **kwargs) if operation else unrecorded(function, args, kwargs)
-        except TypeError:  # an option that the operation does not have, as `out=`
-            return unrecorded(function, args, kwargs)
+        if operation and _accepts(operation, args, kwargs):
+            return operation(*args, **kwargs)
+        return unrecorded(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(plain(self, "np.asarray"), dtype=dtype, copy=copy)
@@ -322,8 +357,7 @@ Tensor.result_type = Tensor
 
 def _restore(kind: type[Tensor], data: np.ndarray, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
     """Make again the leaf that was copied or pickled."""
-    tensor = kind.of(data, requires_grad=requires_grad)
-    tensor.name = name
+    tensor = kind(data, requires_grad, name)
     tensor.grad = grad
     return tensor
 
@@ -345,6 +379,20 @@ def as_numeric(data: Any) -> np.ndarray:
 def is_real(array: np.ndarray) -> bool:
     """Whether the numbers are floating-point, which is what can have a gradient."""
     return array.dtype.kind == "f"
+
+
+def _are_masks(*values: Array) -> bool:
+    """Whether all are booleans."""
+    return all(np.asarray(unwrap(value)).dtype == bool for value in values)
+
+
+def _accepts(operation: Callable[..., Any], args: Any, kwargs: Any) -> bool:
+    """Whether an operation has the options that NumPy's function of its name was given; it lacks `out`, say."""
+    try:
+        inspect.signature(operation).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
 
 
 def _unpacked(arguments: tuple[Any, ...]) -> Any:

@@ -16,7 +16,7 @@ from autodiff import ops
 from autodiff.backward import ancestry, pull
 from autodiff.errors import describe
 from autodiff.tape import Array, Variable, is_recording, recording, shape_of, unwrap
-from autodiff.tensor import Tensor, as_numeric, is_real
+from autodiff.tensor import Tensor, is_real
 
 Function = Callable[..., Any]
 Argnums = int | tuple[int, ...]
@@ -128,7 +128,9 @@ class _Primal(Tensor):
 
     __slots__ = ("listening",)
 
-    listening: bool
+    def __init__(self, primal: Array) -> None:
+        super().__init__(primal.detach() if isinstance(primal, Tensor) else primal)
+        self.tracked = self.listening = True
 
 
 class _Run:
@@ -145,7 +147,7 @@ class _Run:
 
     def _leaves(self) -> list[Variable]:
         """Return the leaves that the output was made from, those behind the inputs included."""
-        return [variable for variable in ancestry(self.out) if variable.node is None] if self.out.requires_grad else []
+        return [variable for variable in ancestry(self.out) if variable.node is None] if self.out.tracked else []
 
     def value(self) -> Tensor:
         """Return the output, recorded only for those who listen outside."""
@@ -157,9 +159,9 @@ class _Run:
             raise ValueError(
                 f"pullback: a cotangent of shape {shape_of(cotangent)} does not fit an output of {self.out.shape}"
             )
-        if not self.out.requires_grad:
+        if not self.out.tracked:
             return tuple(_zeros_like(x) for x in self.inputs)
-        tracked = isinstance(cotangent, Variable) and cotangent.requires_grad
+        tracked = isinstance(cotangent, Variable) and cotangent.tracked
         create_graph = is_recording() and (self.has_listener or tracked)
         seed = ops.astype(cotangent if create_graph else unwrap(cotangent), self.out.dtype)
         gradients = pull(self.out, seed, self.inputs, create_graph=create_graph)
@@ -172,9 +174,11 @@ class _Run:
 def _run_on(f: Function, argnums: Argnums, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Run:
     """Run f, on variables of its own in the places of `argnums` and on the other arguments as they are."""
     places = argnums if isinstance(argnums, tuple) else (argnums,)
-    if any(not -len(args) <= place < len(args) for place in places):
-        raise TypeError(f"argnums={argnums!r} names an argument that was not given by position; there are {len(args)}")
+    if any(not isinstance(place, int) or not -len(args) <= place < len(args) for place in places):
+        raise TypeError(f"argnums={argnums!r} must be an int or a tuple of ints, and {len(args)} arguments were given")
     places = tuple(place % len(args) for place in places)
+    if len(set(places)) < len(places):
+        raise ValueError(f"argnums={argnums!r} names an argument twice")
 
     def of_places(*variables: Tensor) -> Any:
         complete = list(args)
@@ -187,11 +191,10 @@ def _run_on(f: Function, argnums: Argnums, args: tuple[Any, ...], kwargs: dict[s
 
 def _fresh(primal: Array) -> Tensor:
     """Return a variable that stands for a primal within one run: tied to it on the tape if it is tracked."""
-    if isinstance(primal, Variable) and primal.requires_grad and is_recording():
+    if isinstance(primal, Variable) and primal.tracked and is_recording():
         variable: Tensor = ops.alias(primal)
     else:
-        variable = _Primal.of(as_numeric(unwrap(primal)), requires_grad=True)
-        variable.listening = True  # type: ignore[attr-defined]
+        variable = _Primal(primal)
     if not is_real(variable._data):
         raise TypeError(
             f"a gradient needs floating-point numbers, not {describe(variable._data)}. Write 1.0 for 1, or convert "

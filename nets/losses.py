@@ -38,7 +38,7 @@ def _check_labels(labels: np.ndarray, n: int) -> None:
     """Raise unless the labels are integers from 0 to n − 1."""
     if labels.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: labels must be integers, not {labels.dtype}; labels.astype(int) makes them so")
-    if labels.min() < 0 or labels.max() >= n:
+    if labels.astype(np.uintp, copy=False).max() >= n:  # a negative one is very large when read as unsigned
         raise ValueError(
             f"cross_entropy: labels must be from 0 to {n - 1}, since there are {n} logits, but they run from "
             f"{labels.min()} to {labels.max()}"

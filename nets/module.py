@@ -36,7 +36,7 @@ def _at_a_cache_line(array: np.ndarray) -> np.ndarray:
 class Module:
     """A function with parameters. Write `forward`; parameters and modules among the attributes are found.
 
-    They may also stand in lists and tuples. A parameter's name is the path to it: `layers.0.weight`.
+    They may also stand in lists, tuples and dicts. A parameter's name is the path to it: `layers.0.weight`.
     """
 
     training: bool = True
@@ -64,8 +64,8 @@ class Module:
             yield from child.named_modules(_join(prefix, name))
 
     def modules(self) -> Iterator[Module]:
-        """Yield this module and all within, outermost first."""
-        return (module for _, module in self.named_modules())
+        """Yield this module and all within, each once, outermost first."""
+        return iter({id(module): module for _, module in self.named_modules()}.values())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield each parameter once, with its path."""
@@ -138,12 +138,19 @@ class Module:
 
 
 def _named_values(module: Module) -> Iterator[tuple[str, Any]]:
-    """Yield a module's attributes, those in lists and tuples one by one, with their paths."""
+    """Yield a module's attributes, those in lists, tuples and dicts one by one, with their paths."""
     for name, value in vars(module).items():
-        if isinstance(value, list | tuple):
-            yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-        else:
-            yield name, value
+        yield from _items(name, value)
+
+
+def _items(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _items(f"{name}.{key}", item)
+    else:
+        yield name, value
 
 
 def _join(prefix: str, name: str) -> str:

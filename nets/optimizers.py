@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from autodiff.tape import Array
+from autodiff.tape import Array, unwrap
 from nets.module import Parameter
 
 
@@ -26,10 +26,10 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Parameter] | Iterable[dict[str, Any]], **defaults: Any) -> None:
         given: list[Any] = list(parameters)
         groups = given if given and isinstance(given[0], dict) else [{"params": given}]
-        self.groups = [{**defaults, **group, "params": list(group.get("params", ()))} for group in groups]
-        for group in self.groups:
+        self.param_groups = [{**defaults, **group, "params": list(group.get("params", ()))} for group in groups]
+        for group in self.param_groups:
             self._check(group, defaults)
-        everything = [parameter for group in self.groups for parameter in group["params"]]
+        everything = [parameter for group in self.param_groups for parameter in group["params"]]
         if not everything or len({id(parameter) for parameter in everything}) < len(everything):
             problem = "a parameter is given twice" if everything else "there are no parameters to optimize"
             raise ValueError(f"{type(self).__name__}: {problem}")
@@ -54,26 +54,26 @@ class Optimizer:
     @property
     def lr(self) -> float:
         """The learning rate, of the first group; assigning sets it for all groups."""
-        return float(self.groups[0]["lr"])
+        return float(self.param_groups[0]["lr"])
 
     @lr.setter
     def lr(self, rate: float) -> None:
-        for group in self.groups:
+        for group in self.param_groups:
             group["lr"] = rate
 
     def zero_grad(self) -> None:
         """Forget the gradients, which would otherwise add up."""
-        for group in self.groups:
+        for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 
     def step(self) -> None:
         """Move each parameter that has a gradient."""
-        for group in self.groups:
+        for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     state = self.state.setdefault(parameter, {})
-                    parameter.data = self.update(parameter.data, parameter.grad.data, state, group)
+                    parameter.data = self.update(parameter.data, unwrap(parameter.grad), state, group)
 
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
         """Return the new value of a parameter; `state` is what is remembered of it from step to step.

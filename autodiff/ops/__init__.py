@@ -10,6 +10,7 @@ from autodiff.ops.comparisons import (
     less_equal,
     logical_and,
     logical_not,
+    logical_or,
     not_equal,
 )
 from autodiff.ops.elementwise import (
@@ -61,7 +62,7 @@ from autodiff.ops.softmax import log_softmax, logsumexp, softmax
 __all__ = [
     "abs", "add", "alias", "argmax", "argmin", "astype", "broadcast_to", "clip", "concat", "cos", "cumsum", "divide",
     "equal", "exp", "expand_dims", "expm1", "flatten", "getitem", "greater", "greater_equal", "less",
-    "less_equal", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logsumexp", "matmul",
+    "less_equal", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",
     "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "not_equal",
     "one_hot", "pad", "permute_dims", "power", "prod", "ravel", "relu", "reshape", "sigmoid", "sign", "sin",
     "softmax", "softplus", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "sum_to",

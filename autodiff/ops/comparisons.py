@@ -49,6 +49,12 @@ def logical_and(a: Array, b: Array) -> Array:
     return np.logical_and(a, b)
 
 
+@primitive("logical_or", None, None)
+def logical_or(a: Array, b: Array) -> Array:
+    """Whether one or the other is true, element by element."""
+    return np.logical_or(a, b)
+
+
 @primitive("logical_not", None)
 def logical_not(a: Array) -> Array:
     """Whether it is false, element by element."""

@@ -64,7 +64,7 @@ def negative(a: Array) -> Array:
 
 
 @primitive("power",
-           lambda g, out, a, b: multiply(g, multiply(b, power(_off_singularity(a, b), b - 1))),
+           lambda g, out, a, b: multiply(g, multiply(b, power(_off_singularity(a, b), b - 1.0))),
            lambda g, out, a, b: multiply(g, multiply(out, log(where(greater(a, 0), a, 1)))))
 def power(a: Array, b: Array) -> Array:
     """aᵇ. The gradient of b is 0 where a ≤ 0, as in TensorFlow."""
@@ -220,4 +220,4 @@ def astype(a: Array, dtype: Any) -> Array:
 @primitive("alias", lambda g, out, a: g)
 def alias(a: Array) -> Array:
     """a itself, as a variable of its own, so that gradients can be taken here and no further back."""
-    return np.asarray(a)
+    return np.asarray(a).view()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,13 @@ import numpy as np
 from autodiff.tape import Array, primitive
 
 
-@primitive("getitem", lambda g, out, a, index: scatter(g, index, a.shape))
+@primitive("getitem", lambda g, out, a, index: scatter(g, index=index, shape=a.shape))
 def getitem(a: Array, index: Any) -> Array:
     """a[index], with any index that NumPy takes."""
     return a[index]
 
 
-@primitive("scatter", lambda h, out, g, index, shape: getitem(h, index))
+@primitive("scatter", lambda h, out, g, index, shape: getitem(h, index=index))
 def scatter(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, to whose [index] g is added: an element picked twice is added to twice."""
     total = np.zeros(shape, g.dtype)
@@ -41,7 +42,7 @@ def take_along_axis(a: Array, indices: Array, axis: int = -1) -> Array:
 
 
 @primitive("add_along_axis",
-           lambda h, out, g, indices, axis, shape: take_along_axis(h, indices, axis),
+           lambda h, out, g, indices, axis, shape: take_along_axis(h, indices, axis=axis),
            None)
 def add_along_axis(g: Array, indices: Array, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, to which g is added where `take_along_axis` would pick: its adjoint."""
@@ -62,12 +63,15 @@ def _places(indices: Array, axis: int, shape: tuple[int, ...]) -> tuple[Array, .
         raise ValueError(f"indices of {np.ndim(indices)} axes do not fit an array of {ndim}")
     if not -ndim <= axis < ndim:
         raise ValueError(f"there is no axis {axis} in {ndim}")
-    return tuple(
-        [
-            indices if i == axis % ndim else np.arange(n).reshape(-1, *(1,) * (ndim - i - 1))
-            for i, n in enumerate(shape)
-        ]
-    )
+    everywhere = _positions(shape)
+    axis %= ndim
+    return (*everywhere[:axis], indices, *everywhere[axis + 1 :])
+
+
+@functools.lru_cache(64)
+def _positions(shape: tuple[int, ...]) -> tuple[Array, ...]:
+    """Return the positions along each axis, in arrays that broadcast to the shape."""
+    return tuple(np.arange(n).reshape(-1, *(1,) * (len(shape) - i - 1)) for i, n in enumerate(shape))
 
 
 @primitive("one_hot", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -14,26 +15,25 @@ from autodiff.tape import Array, Rule, primitive, shape_of
 def _part(index: int) -> Rule:
     """Return the rule of one of the arrays joined: its own part of the cotangent."""
 
-    def rule(g: Array, out: Array, *arrays: Array, axis: int) -> Array:
-        axis %= out.ndim
-        start = 0
-        for array in arrays[:index]:
-            start += shape_of(array)[axis]
-        return getitem(g, (slice(None),) * axis + (slice(start, start + shape_of(arrays[index])[axis]),))
+    def rule(g: Array, out: Array, *arrays: Array, axis: int, bounds: tuple[int, ...]) -> Array:
+        part = slice(bounds[index], bounds[index + 1])
+        return getitem(g, index=(slice(None),) * (axis % out.ndim) + (part,))
 
     return rule
 
 
 @primitive("concat", rule_for=_part)
-def _concat(*arrays: Array, axis: int) -> Array:
+def _concat(*arrays: Array, axis: int, bounds: tuple[int, ...]) -> Array:
+    """The arrays joined along an axis, on which each reaches from one of the bounds to the next."""
     return np.concatenate(arrays, axis)
 
 
 def concat(arrays: Sequence[Array], axis: int | None = 0) -> Array:
     """The arrays joined end to end along an axis; flattened first where it is None."""
     if axis is None:
-        return _concat(*(ravel(array) for array in arrays), axis=0)
-    return _concat(*arrays, axis=axis)
+        arrays, axis = [ravel(array) for array in arrays], 0
+    lengths = [shape[axis] if -len(shape) <= axis < len(shape) else 0 for shape in map(shape_of, arrays)]
+    return _concat(*arrays, axis=axis, bounds=tuple(accumulate(lengths, initial=0)))
 
 
 def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
@@ -41,7 +41,7 @@ def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     return concat([expand_dims(array, axis) for array in arrays], axis)
 
 
-@primitive("pad", lambda g, out, a, pad_width: getitem(g, _inside(a, pad_width)))
+@primitive("pad", lambda g, out, a, pad_width: getitem(g, index=_inside(a, pad_width)))
 def pad(a: Array, pad_width: int | tuple[int, int] | tuple[tuple[int, int], ...]) -> Array:
     """a with zeros around it: a pair (before, after) for each axis, or one pair or number for all."""
     return np.pad(a, pad_width)

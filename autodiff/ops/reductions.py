@@ -29,7 +29,7 @@ def _kept_shape(shape: Shape, axes: Shape) -> Shape:
 @primitive("sum", lambda g, out, a, axis, keepdims: broadcast_to(keep_axes(g, a, axis, keepdims), shape=a.shape))
 def sum(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
     """The sum of a along the axes."""
-    return np.sum(a, axis=axis, keepdims=keepdims)
+    return np.add.reduce(a, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]  # np.sum takes twice as long
 
 
 def mean(a: Array, axis: Axes = None, *, keepdims: bool = False) -> Array:
@@ -99,7 +99,7 @@ def _product_of_rows(rows: Array) -> Array:
     return getitem(rows, 0)
 
 
-@primitive("cumsum", lambda g, out, a, axis: reshape(_flip(cumsum(_flip(g, axis), axis), axis), a.shape))
+@primitive("cumsum", lambda g, out, a, axis: reshape(_flip(cumsum(_flip(g, axis), axis=axis), axis), shape=a.shape))
 def cumsum(a: Array, axis: int | None = None) -> Array:
     """The running sum of a along an axis, or of the flattened array."""
     return np.cumsum(a, axis=axis)

@@ -15,13 +15,13 @@ Shape = tuple[int, ...]
 Axes = int | tuple[int, ...] | None
 
 
-@primitive("reshape", lambda g, out, a, shape: reshape(g, a.shape))
+@primitive("reshape", lambda g, out, a, shape: reshape(g, shape=a.shape))
 def reshape(a: Array, shape: int | Shape) -> Array:
     """a in another shape, in row-major order; one −1 stands for what is left."""
     return np.asarray(a).reshape(shape)
 
 
-@primitive("permute_dims", lambda g, out, a, axes: permute_dims(g, _inverse(axes, out.ndim)))
+@primitive("permute_dims", lambda g, out, a, axes: permute_dims(g, axes=_inverse(axes, out.ndim)))
 def permute_dims(a: Array, axes: Sequence[int] | None = None) -> Array:
     """a with its axes in the order given, reversed by default."""
     return np.transpose(a, axes)
@@ -66,14 +66,16 @@ def broadcast_to(a: Array, shape: int | Shape) -> Array:
     return repeated
 
 
-@primitive("sum_to", lambda g, out, a, shape: broadcast_to(g, a.shape))
+@primitive("sum_to", lambda g, out, a, shape: broadcast_to(g, shape=a.shape))
 def sum_to(a: Array, shape: Shape) -> Array:
     """a summed over the axes that broadcasting from `shape` would make: the adjoint of `broadcast_to`."""
     added = a.ndim - len(shape)
     total = np.add.reduce(a, axis=tuple(range(added))) if added > 0 else a
-    if total.shape != shape:
-        stretched = tuple(i for i, n in enumerate(shape) if n == 1)
-        total = np.add.reduce(total, axis=stretched, keepdims=True) if total.ndim == len(shape) else total
+    if total.shape == shape:
+        return total
+    stretched = tuple(i for i, n in enumerate(shape) if n == 1)
+    if total.ndim == len(shape):
+        total = np.add.reduce(total, axis=stretched, keepdims=True)
     if total.shape != tuple(shape):
         raise ValueError(f"shape {tuple(shape)} does not broadcast to {a.shape}, so this cannot be summed back to it")
     return total

@@ -174,6 +174,7 @@ def elementwise():
     for shape in SHAPES:
         x, y = random(shape) > 0, random(shape, 1) > 0
         yield use("logical_and", str(shape), (x, y), differentiable=False)
+        yield use("logical_or", str(shape), (x, y), differentiable=False)
         yield use("logical_not", str(shape), (x,), differentiable=False)
         yield Case("astype", str(shape), (random(shape),), lambda x: ad.astype(x, x.dtype), np.array)
     for n in (-2, -1, 2, 3):

@@ -77,7 +77,7 @@ def test_a_gradient_for_an_operand_without_a_rule_records_nothing():
 
 
 def test_bare_variables_pass_through_the_door():
-    x = Variable.of(np.arange(3.0), requires_grad=True)
+    x = Variable.of(np.arange(3.0), tracked=True)
     y = ad.exp(x)
     assert type(y) is Variable
     assert y.node.inputs[0] is x

@@ -297,9 +297,9 @@ def test_the_optimizer_is_the_one_asked_for_and_has_every_parameter_once(optimiz
     model = nets.MLP(given.layers, rng=np.random.default_rng(0))
     found = make_optimizer(given, model)
     assert type(found) is kind
-    held = [id(parameter) for group in found.groups for parameter in group["params"]]
+    held = [id(parameter) for group in found.param_groups for parameter in group["params"]]
     assert sorted(held) == sorted(id(parameter) for parameter in model.parameters())
-    for group in found.groups:
+    for group in found.param_groups:
         assert group["lr"] == given.learning_rate
         assert momentum is None or group["momentum"] == momentum
         assert {parameter.ndim for parameter in group["params"]} == ({2} if group["weight_decay"] else {1})

@@ -326,7 +326,7 @@ def test_one_group_may_be_empty():
 def test_a_setting_may_change_from_step_to_step():
     parameter = nets.Parameter(np.ones(2))
     optimizer = nets.SGD([parameter], lr=0.5)
-    optimizer.groups[0]["lr"] = 0.25
+    optimizer.param_groups[0]["lr"] = 0.25
     parameter.grad = Tensor(np.ones(2))
     optimizer.step()
     np.testing.assert_allclose(parameter.data, 0.75)
