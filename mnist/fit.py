@@ -15,7 +15,7 @@ import nets
 from mnist import data
 from mnist.config import MOMENTUM, TrainConfig
 from mnist.engines import Engine, load_engine
-from mnist.errors import DivergenceError
+from mnist.errors import DivergenceError, UserError
 from mnist.evaluation import Evaluation, evaluate
 from mnist.run_folder import Row, RunFolder
 from nets.schedules import SCHEDULES
@@ -47,26 +47,23 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     engine = load_engine(config.engine)
     digits = data.load(config.dataset, config.data_dir, announce=announce)
     folder = RunFolder(config.out)
-    model = nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
+    model = _build(config)
     announce(repr(model))
 
     history: list[Row] = []
     start = time.perf_counter()
     interrupted = False
     try:
-        for row in _epochs(config, engine, model, digits):
-            history.append(row)
-            folder.write_history(history)
-            announce(_describe(row, config))
+        with np.errstate(all="ignore"):  # of what overflows, the loss tells
+            for row in _epochs(config, engine, model, digits):
+                history.append(row)
+                folder.write_epoch(config.as_json(), model, history)
+                announce(_describe(row, config))
     except KeyboardInterrupt:
         interrupted = True
+        folder.write_epoch(config.as_json(), model, history)
 
     test = evaluate(model, digits.test)
-    if history:
-        folder.write_history(history)  # once more, since Ctrl-C may have come while it was written
-        folder.write_curves(history)
-    folder.write_config(config.as_json())
-    folder.write_model(model)
     folder.write_metrics(
         {
             "test_accuracy": test.accuracy,
@@ -82,7 +79,17 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
             "test_accuracy_by_class": (test.right / np.maximum(test.images, 1)).tolist(),
         }
     )
+    if history:
+        folder.write_curves(history)
     return Result(model, history, test, folder.path, interrupted)
+
+
+def _build(config: TrainConfig) -> nets.MLP:
+    """Return the network of a configuration, as it is before training."""
+    try:
+        return nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
+    except MemoryError as error:
+        raise UserError(f"--layers {' '.join(map(str, config.layers))}: {error}; choose smaller ones") from error
 
 
 def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
@@ -117,6 +124,7 @@ def _epochs(config: TrainConfig, engine: Engine, model: nets.MLP, digits: data.D
         _train_epoch(config, engine, model, optimizer, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
+        _check_finite(train.loss, f"after epoch {epoch}", config)
         yield {
             "epoch": epoch,
             "train_loss": train.loss,
@@ -143,14 +151,16 @@ def _train_epoch(
     for step, chosen in enumerate(bar, 1):
         x, y = split.batch(chosen)
         optimizer.zero_grad()
-        with np.errstate(all="ignore"):  # of what overflows, the loss tells
-            loss = engine(model, x, y)
-        if not math.isfinite(loss):
-            raise DivergenceError(
-                f"the loss became {loss} at step {step} of epoch {epoch}: lower --lr, which is {config.learning_rate:g}"
-            )
+        loss = engine(model, x, y)
+        _check_finite(loss, f"at step {step} of epoch {epoch}", config)
         optimizer.lr = next(rates)
         optimizer.step()
+
+
+def _check_finite(loss: float, moment: str, config: TrainConfig) -> None:
+    """Raise DivergenceError if the loss is infinite or no number."""
+    if not math.isfinite(loss):
+        raise DivergenceError(f"the loss became {loss} {moment}: lower --lr, which is {config.learning_rate:g}")
 
 
 def _penalty(config: TrainConfig, model: nets.Module) -> float:

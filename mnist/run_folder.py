@@ -18,6 +18,8 @@ from nets.files import replacing
 
 DEFAULT_PARENT = Path("runs")
 
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l2_penalty", "seconds")
+
 Row = Mapping[str, float]
 """An epoch in the history: a number for each column."""
 
@@ -38,26 +40,25 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()  # better to fail now than after an epoch
 
-    def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write config.json."""
-        self._write_text("config.json", json.dumps(config, indent=2) + "\n")
+    def write_epoch(self, config: Mapping[str, Any], model: nets.MLP, history: Sequence[Row]) -> None:
+        """Write model.safetensors, config.json and history.csv: what there is of the run so far.
+
+        What an earlier run has left here is gone from then on, and not before.
+        """
+        with _telling_of(self.path):
+            checkpoint.save(model, self.path / "model.safetensors")
+            for name in ("metrics.json", "curves.png"):
+                (self.path / name).unlink(missing_ok=True)
+        self._write_text("config.json", _as_json(config))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        self._write_text("history.csv", text.getvalue())
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write metrics.json."""
-        self._write_text("metrics.json", json.dumps(metrics, indent=2) + "\n")
-
-    def write_history(self, rows: Sequence[Row]) -> None:
-        """Write history.csv, a row an epoch."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        self._write_text("history.csv", text.getvalue())
-
-    def write_model(self, model: nets.MLP) -> None:
-        """Write model.safetensors."""
-        with _telling_of(self.path):
-            checkpoint.save(model, self.path / "model.safetensors")
+        self._write_text("metrics.json", _as_json(metrics))
 
     def write_curves(self, rows: Sequence[Row]) -> None:
         """Write curves.png."""
@@ -69,6 +70,10 @@ class RunFolder:
     def _write_text(self, name: str, text: str) -> None:
         with _telling_of(self.path), replacing(self.path / name) as draft:
             draft.write_text(text)
+
+
+def _as_json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 @contextlib.contextmanager

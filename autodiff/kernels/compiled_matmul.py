@@ -28,10 +28,7 @@ BLOCK = 64
 
 PARALLEL_FROM = 2_000_000
 """Multiplications from which more threads pay. To wake them costs the time of 100,000 with OpenMP, whose
-threads stay awake between calls, and of some 3 million with Numba's own layer, whose threads fall asleep.
-Of a result of a single block of rows, each thread would take some columns, and read those of B. When B is the
-weights, that leaves copies in the thread's cache, which the optimizer must call back to write them: it costs
-more than is saved."""
+threads stay awake between calls, and of some 3 million with Numba's own layer, whose threads fall asleep."""
 
 
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -73,39 +70,39 @@ class _Team:
 
     One Python thread at a time may lead the team: not all of Numba's threading layers bear two. And a product
     shared takes as long as the slowest thread: where other programs keep the cores busy, a thread that waits for
-    its turn costs a hundred times what it saves. A team that was late sits out more and more of the products.
+    its turn costs a hundred times what it saves. A team that was late sits out for a while, and for longer if it
+    is late again.
     """
 
     SLOWEST = 5e9
     """Multiplications a second below which the team is late: a tenth of what a single core makes of them."""
+    SHORTEST, LONGEST = 0.005, 0.2
+    """Seconds that a late team sits out."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sit_out = 0
-        self._patience = 1
+        self._wanted_from = 0.0
+        self._wait = self.SHORTEST
         if hasattr(os, "register_at_fork"):
             # A forked child has no team, so there the lock stays taken, and the child computes alone.
             os.register_at_fork(after_in_child=partial(self._lock.acquire, blocking=False))
 
     def share(self, multiplications: int, product: Callable[..., None], *arrays: NDArray[Any]) -> bool:
         """Have the team compute a product, or return False."""
-        if not self._lock.acquire(blocking=False):
+        start = time.perf_counter()
+        if start < self._wanted_from or not self._lock.acquire(blocking=False):
             return False
         try:
-            if self._sit_out:
-                self._sit_out -= 1
-                return False
-            start = time.perf_counter()
             product(*arrays)
-            self._judge((time.perf_counter() - start) * self.SLOWEST > multiplications)
+            end = time.perf_counter()
+            if (end - start) * self.SLOWEST > multiplications:
+                self._wanted_from = end + self._wait
+                self._wait = min(2 * self._wait, self.LONGEST)
+            else:
+                self._wait = self.SHORTEST
             return True
         finally:
             self._lock.release()
-
-    def _judge(self, late: bool) -> None:
-        """Decide how many products the team sits out: twice as many each time that it is late in a row."""
-        self._sit_out = self._patience if late else 0
-        self._patience = min(2 * self._patience, 1 << 12) if late else 1
 
 
 _team = _Team()
