@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import autodiff as ad
+from autodiff import GradientError, Tensor
 from autodiff.backward import ancestry, backward
 from autodiff.tape import is_recording
 
@@ -698,3 +699,74 @@ def test_an_observer_changes_nothing():
     alone, x.grad = x.grad, None
     backward(y, g, observer=lambda *step: None)
     np.testing.assert_array_equal(x.grad.data, alone.data)
+
+
+# ── memory that several variables share ─────────────────────────────────────────────────────────────────
+
+
+def step_in_place(p):
+    p.data -= 1.0
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        lambda p: p.detach(),
+        lambda p: Tensor(p.detach()),
+        lambda p: p.detach().reshape(3, 1).reshape(3),
+        lambda p: p.detach()[:],
+        lambda p: ad.alias(p.detach()),
+        lambda p: p.T,
+    ],
+    ids=["detached", "wrapped", "reshaped", "sliced", "alias", "transposed"],
+)
+def test_a_change_is_noticed_through_whatever_shares_the_memory(shared):
+    p, x = leaf(3), leaf(3)
+    y = (shared(p) * x).sum()
+    step_in_place(p)
+    with pytest.raises(GradientError, match="was changed"):
+        y.backward()
+    assert x.grad is None
+
+
+def test_a_pullback_notices_that_its_primal_was_stepped():
+    p = leaf(3)
+    _, pullback = ad.vjp(lambda x: x * x, p)
+    step_in_place(p)
+    with pytest.raises(GradientError, match="was changed"):
+        pullback(np.ones(3))
+
+
+def test_replaced_data_leaves_what_shares_the_old_array_in_peace():
+    p, x = leaf(3), leaf(3)
+    old = p.data.copy()
+    y = (p.detach() * x).sum()
+    p.data = p.data + 1.0
+    y.backward()
+    np.testing.assert_array_equal(x.grad.data, old)
+
+
+def test_backward_within_a_function_that_is_differentiated_is_differentiated():
+    def f(x):
+        w = Tensor(2.0, requires_grad=True)
+        (w * w * x).backward()
+        return w.grad * x  # 2·w·x²
+
+    assert ad.grad(f)(3.0).item() == pytest.approx(24.0)
+
+
+def test_a_rule_may_give_one_number_for_all_and_its_failure_names_it():
+    @ad.primitive("flat_test", lambda g, out, a: 0.0)
+    def flat(a):
+        return np.sign(a)
+
+    @ad.primitive("broken_test", lambda g, out, a: np.ones(7))
+    def broken(a):
+        return a * 2
+
+    x = leaf(3)
+    flat(x).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, np.zeros(3))
+    with pytest.raises(ValueError, match="broadcast") as error:
+        broken(x).sum().backward()
+    assert "broken_test" in error.value.__notes__[0]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import autodiff as ad
-from autodiff import Tensor
+from autodiff import GradientError, Tensor
 from tests.autodiff.cases import random
 
 X = random((3, 4))
@@ -620,3 +620,48 @@ def test_copy_is_recorded_and_owns_its_memory():
     g = random((3, 4), 3)
     u.backward(g)
     np.testing.assert_array_equal(t.grad.data, g)
+
+
+def test_masks_combine_as_those_of_numpy():
+    x = Tensor([-1.0, 0.5, 2.0])
+    np.testing.assert_array_equal(((x > 0) & (x < 1)).data, [False, True, False])
+    np.testing.assert_array_equal(((x < 0) | (x > 1)).data, [True, False, True])
+    np.testing.assert_array_equal((~(x > 0)).data, [True, False, False])
+    with pytest.raises(TypeError):
+        _ = x & x
+    with pytest.raises(TypeError, match="mask"):
+        _ = ~x
+
+
+def test_a_gradient_cannot_be_asked_of_integers_later_either():
+    t = Tensor([1, 2])
+    with pytest.raises(TypeError, match="floating-point"):
+        t.requires_grad = True
+    recorded = Tensor([1.0], requires_grad=True) * 2
+    with pytest.raises(GradientError, match="detach"):
+        recorded.requires_grad = False
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: np.copyto(t, 0.0),
+        lambda t: np.add.at(t, 0, 5.0),
+        lambda t: np.put(t, 0, 5.0),
+        lambda t: np.sum(np.ones((2, 2)), axis=0, out=t),
+    ],
+    ids=["copyto", "at", "put", "out"],
+)
+def test_numpy_does_not_write_to_a_tensor(call):
+    t = Tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match="in place"):
+        call(t)
+    np.testing.assert_array_equal(t.data, [1.0, 2.0])
+
+
+def test_operands_may_be_given_by_name():
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    ad.take_along_axis(x, indices=np.array([[1]]), axis=1).sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [[0.0, 1.0]])
+    with pytest.raises(TypeError, match="sum"):
+        ad.sum(x, 0, axis=1)
