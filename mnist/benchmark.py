@@ -19,8 +19,7 @@ Step = Callable[[np.ndarray, np.ndarray], float]
 
 LEARNING_RATE = 0.01
 STEPS_AT_A_TIME = 500
-STEPS_TO_WAKE = 100
-PAUSE = 0.3
+SETTLING_SECONDS = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +90,7 @@ def measure(contestants: Mapping[str, Step], x: np.ndarray, y: np.ndarray, round
     """Return for each contestant the seconds that each of its steps took; taking turns, they all meet the same noise.
 
     The threads of a BLAS keep a core busy for some time after a product, in expectation of the next. Each turn
-    therefore begins with a pause, in which those of the one before fall asleep, and a few steps to wake its own.
+    therefore begins with steps that are not counted, in which the threads of the one before fall asleep.
 
     Raises:
         ArithmeticError: the contestants do not compute the same losses.
@@ -103,8 +102,8 @@ def measure(contestants: Mapping[str, Step], x: np.ndarray, y: np.ndarray, round
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, step in contestants.items():
-            time.sleep(PAUSE)
-            for _ in range(STEPS_TO_WAKE):
+            settled = time.perf_counter() + SETTLING_SECONDS
+            while time.perf_counter() < settled:
                 step(x, y)
             for _ in range(STEPS_AT_A_TIME):
                 start = time.perf_counter()
