@@ -16,7 +16,7 @@ from nets.schedules import ScheduleName
 OptimizerName = Literal["sgd", "momentum", "adam", "adamw"]
 EngineName = Literal["autodiff", "manual", "tensorflow"]
 
-LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.1, "adam": 1e-3, "adamw": 1e-3}
+LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.1, "momentum": 0.05, "adam": 1e-3, "adamw": 1e-3}
 MOMENTUM = 0.9
 ADAMW_DECAY = 0.01
 
@@ -29,12 +29,12 @@ class TrainConfig:
     """Widths of the layers, from 784 pixels to 10 classes."""
     epochs: int = 10
     """How many times to go through the training images."""
-    batch_size: int = 64
+    batch_size: int = 32
     """How many images to take a step on."""
     optimizer: OptimizerName = "momentum"
     """momentum is SGD with momentum 0.9."""
     lr: float | None = None
-    """Learning rate to start from; by default 0.1 for sgd and momentum, 0.001 for adam and adamw."""
+    """Learning rate to start from; by default 0.1 for sgd, 0.05 for momentum, 0.001 for adam and adamw."""
     schedule: ScheduleName = "cosine"
     """cosine lets the learning rate fall to 0 by the end."""
     l2: float | None = None
