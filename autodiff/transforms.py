@@ -138,11 +138,13 @@ class _Run:
 
     def __init__(self, f: Function, primals: tuple[Array, ...]) -> None:
         self.inputs = [_fresh(primal) for primal in primals]
-        with recording(True):
-            self.out = _as_output(f(*self.inputs))
-        for variable in self.inputs:
-            if isinstance(variable, _Primal):
-                variable.listening = False
+        try:
+            with recording(True):
+                self.out = _as_output(f(*self.inputs))
+        finally:
+            for variable in self.inputs:
+                if isinstance(variable, _Primal):
+                    variable.listening = False
         self.has_listener = is_recording() and any(_listens(leaf) for leaf in self._leaves())
 
     def _leaves(self) -> list[Variable]:

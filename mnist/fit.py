@@ -94,10 +94,9 @@ def _build(config: TrainConfig) -> nets.MLP:
 
 def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
     """Return the optimizer of a configuration, which decays weights but not biases."""
-    decay = {"W": config.weight_decay, "b": 0.0}
     groups = [
-        {"params": [p for p in model.parameters() if (p.ndim > 1) == (kind == "W")], "weight_decay": decay[kind]}
-        for kind in decay
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     lr = config.learning_rate
     if config.optimizer == "adam":
@@ -124,7 +123,7 @@ def _epochs(config: TrainConfig, engine: Engine, model: nets.MLP, digits: data.D
         _train_epoch(config, engine, model, optimizer, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
-        _check_finite(train.loss, f"after epoch {epoch}", config)
+        _check_finite(train.loss + test.loss, f"after epoch {epoch}", config)
         yield {
             "epoch": epoch,
             "train_loss": train.loss,

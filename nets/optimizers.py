@@ -144,7 +144,7 @@ class Adam(Optimizer):
         m += (1 - β1) * (g - m)
         v += (1 - β2) * (g * g - v)
         θ -= (lr / (1 - β1**t)) * m / ((v / (1 - β2**t)) ** 0.5 + ε)
-        state["m"], state["v"] = m, v
+        state["m"], state["v"] = m, v  # Tensors are not changed in place: there, += has made new ones
         return θ
 
 

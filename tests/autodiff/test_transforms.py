@@ -603,3 +603,15 @@ def test_arguments_are_not_changed_and_results_own_their_memory():
     np.testing.assert_array_equal(gradient.data, V)
     np.testing.assert_array_equal(out.data, X)
     assert gradient.data.flags.writeable
+
+
+def test_a_function_that_fails_leaves_nothing_listening():
+    leaked = []
+
+    def f(x):
+        leaked.append(x)
+        raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        ad.grad(f)(1.0)
+    assert not ad.grad(lambda z: z * leaked[0])(2.0).requires_grad
