@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from autodiff.ops.elementwise import axpy
 from autodiff.tape import Array, unwrap
 from nets.module import Parameter
 
@@ -108,8 +109,7 @@ class SGD(Optimizer):
         if μ:
             v = state["velocity"] = μ * state.get("velocity", 0.0) + g
             g = g + μ * v if settings["nesterov"] else v
-        θ -= lr * g
-        return θ
+        return axpy(-lr, g, θ)
 
 
 class Adam(Optimizer):

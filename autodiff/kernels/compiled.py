@@ -7,14 +7,33 @@ NumPy operations goes through it once for each, and LLVM makes vector instructio
 from typing import Any
 
 import numpy as np
+from numba import prange
 from numpy.typing import NDArray
 
 from autodiff.kernels import vectorized
 from autodiff.kernels.compiled_matmul import matmul
 from autodiff.kernels.specialised import FLOATS, Specialised
+from autodiff.kernels.team import team
 from autodiff.kernels.vectorized import Axes
 
-__all__ = ["log_softmax", "log_softmax_backward", "matmul", "relu", "relu_backward"]
+__all__ = ["axpy", "log_softmax", "log_softmax_backward", "matmul", "relu", "relu_backward"]
+
+_PARALLEL_FROM = 20_000
+"""Elements from which more threads pay: less for the loop itself than because each finds its part of a gradient
+in its own cache, where it wrote it."""
+
+_LATE = 2e-9
+"""Seconds for each element after which the team is late: ten times what a single core takes."""
+
+
+def axpy(α: float, x: NDArray[Any], y: NDArray[Any]) -> None:
+    """Add α·x to y, in place and in one pass; x broadcasts, and α takes y's dtype."""
+    if x.shape != y.shape or x.dtype != y.dtype or y.dtype not in FLOATS or not y.flags.carray:
+        return vectorized.axpy(α, x, y)
+    α, x, y = y.dtype.type(α), x.ravel(), y.ravel()
+    if y.size < _PARALLEL_FROM or not team.share(y.size * _LATE, _axpy_by_team[y.dtype], α, x, y):
+        _axpy[y.dtype](α, x, y)
+    return None
 
 
 def relu(x: NDArray[Any]) -> NDArray[Any]:
@@ -60,6 +79,16 @@ def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) ->
     return result
 
 
+def _axpy_loop(α: float, x: Any, y: Any) -> None:
+    for i in range(x.size):
+        y[i] += α * x[i]
+
+
+def _axpy_loop_by_team(α: float, x: Any, y: Any) -> None:
+    for i in prange(x.size):
+        y[i] += α * x[i]
+
+
 def _relu_loop(x: Any, out: Any) -> None:
     for i in range(x.size):
         out[i] = 0 if x[i] <= 0 else x[i]
@@ -92,6 +121,8 @@ def _log_softmax_backward_loop(g: Any, out: Any, result: Any) -> None:
             result[i, j] = g[i, j] - np.exp(out[i, j]) * total
 
 
+_axpy = Specialised(_axpy_loop, numbers=1, inputs=1, ndim=1, layout="C")
+_axpy_by_team = Specialised(_axpy_loop_by_team, numbers=1, inputs=1, ndim=1, layout="C", parallel=True)
 _relu = Specialised(_relu_loop, inputs=1, ndim=1, layout="C")
 _relu_backward = Specialised(_relu_backward_loop, inputs=2, ndim=1, layout="C")
 _log_softmax = Specialised(_log_softmax_loop, inputs=1, ndim=2, layout="A")

@@ -8,11 +8,6 @@ Each entry of the result is one sum, in the order of the shared axis, whichever 
 computes it. So the bits of the result do not depend on the number of threads.
 """
 
-import os
-import threading
-import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +17,7 @@ from numpy.typing import NDArray
 from autodiff.kernels import vectorized
 from autodiff.kernels.simd import ROWS, VECTOR_BYTES, narrow_tile, transpose_block, wide_tile
 from autodiff.kernels.specialised import FLOATS, Specialised, compiled
+from autodiff.kernels.team import team
 
 BLOCK = 64
 """Rows and columns of the result that a thread takes at a time: as many as the rows of a usual batch."""
@@ -29,6 +25,9 @@ BLOCK = 64
 PARALLEL_FROM = 2_000_000
 """Multiplications from which more threads pay. To wake them costs the time of 100,000 with OpenMP, whose
 threads stay awake between calls, and of some 3 million with Numba's own layer, whose threads fall asleep."""
+
+LATE = 2e-10
+"""Seconds for each multiplication after which the team is late: ten times what a single core takes."""
 
 
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
@@ -47,7 +46,8 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     if k != k_too:
         raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {k} and {k_too} differ")
     out = np.empty((m, n), dtype)
-    if m * n * k < PARALLEL_FROM or not _team.share(m * n * k, _product_by_team[dtype], a, b, out):
+    work = m * n * k
+    if work < PARALLEL_FROM or not team.share(work * LATE, _product_by_team[dtype], a, b, out):
         _product[dtype](a, b, out)
     return out
 
@@ -63,49 +63,6 @@ def _stacked(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     for i in np.ndindex(batch):
         out[i] = matmul(a[i], b[i])
     return out
-
-
-class _Team:
-    """Numba's threads, asked to share a product unless they are taken, or were late the last time.
-
-    One Python thread at a time may lead the team: not all of Numba's threading layers bear two. And a product
-    shared takes as long as the slowest thread: where other programs keep the cores busy, a thread that waits for
-    its turn costs a hundred times what it saves. A team that was late sits out for a while, and for longer if it
-    is late again.
-    """
-
-    SLOWEST = 5e9
-    """Multiplications a second below which the team is late: a tenth of what a single core makes of them."""
-    SHORTEST, LONGEST = 0.005, 0.2
-    """Seconds that a late team sits out."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._wanted_from = 0.0
-        self._wait = self.SHORTEST
-        if hasattr(os, "register_at_fork"):
-            # A forked child has no team, so there the lock stays taken, and the child computes alone.
-            os.register_at_fork(after_in_child=partial(self._lock.acquire, blocking=False))
-
-    def share(self, multiplications: int, product: Callable[..., None], *arrays: NDArray[Any]) -> bool:
-        """Have the team compute a product, or return False."""
-        start = time.perf_counter()
-        if start < self._wanted_from or not self._lock.acquire(blocking=False):
-            return False
-        try:
-            product(*arrays)
-            end = time.perf_counter()
-            if (end - start) * self.SLOWEST > multiplications:
-                self._wanted_from = end + self._wait
-                self._wait = min(2 * self._wait, self.LONGEST)
-            else:
-                self._wait = self.SHORTEST
-            return True
-        finally:
-            self._lock.release()
-
-
-_team = _Team()
 
 
 def _product_loop(a: Any, b: Any, c: Any) -> None:

@@ -31,6 +31,13 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def axpy(α: float, x: NDArray[Any], y: NDArray[Any]) -> None:
+    """Add α·x to y, in place; x broadcasts, and α takes y's dtype."""
+    x = np.broadcast_to(x, y.shape)
+    for i in np.ndindex(y.shape):
+        y[i] += y.dtype.type(α) * x[i]
+
+
 def relu(x: NDArray[Any]) -> NDArray[Any]:
     """Replace what is negative by 0, at any shape and dtype; NaN stays NaN, and -0.0 becomes 0.0."""
     x = np.asarray(x)

@@ -20,17 +20,21 @@ def compiled(function: Function, *signature: Any, **options: Any) -> Function:
 
 
 class Specialised(dict[np.dtype[Any], Callable[..., None]]):
-    """A function of some inputs and one output, compiled per dtype: `kernel[dtype](*inputs, output)`.
+    """A function of some inputs and one output, compiled per dtype: `kernel[dtype](*numbers, *inputs, output)`.
 
     Left to itself, Numba compiles a function anew for each combination of dtype, layout and writability
     of its arguments, at a second or so each. The one signature given here admits them all: inputs may
     be read-only and unaligned and, if `layout` is "A", have any strides. The output is C-contiguous.
+
+    Numba's cache does not tell a function compiled in parallel from the same one compiled without: each needs
+    a function of its own.
     """
 
     def __init__(
         self,
         function: Callable[..., None],
         *,
+        numbers: int = 0,
         inputs: int,
         ndim: int,
         layout: Literal["A", "C"],
@@ -38,12 +42,12 @@ class Specialised(dict[np.dtype[Any], Callable[..., None]]):
     ) -> None:
         super().__init__()
         self._function, self._options = function, options
-        self._inputs, self._ndim, self._layout = inputs, ndim, layout
+        self._numbers, self._inputs, self._ndim, self._layout = numbers, inputs, ndim, layout
 
     def __missing__(self, dtype: np.dtype[Any]) -> Callable[..., None]:
         scalar = from_dtype(dtype)
         given = types.Array(scalar, self._ndim, self._layout, readonly=True, aligned=False)
         output = types.Array(scalar, self._ndim, "C")
-        signature = types.void(*[given] * self._inputs, output)
+        signature = types.void(*[scalar] * self._numbers, *[given] * self._inputs, output)
         self[dtype] = compiled(self._function, signature, **self._options)
         return self[dtype]

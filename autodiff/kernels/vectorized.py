@@ -17,6 +17,11 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     return np.matmul(a, b, order="C")
 
 
+def axpy(α: float, x: NDArray[Any], y: NDArray[Any]) -> None:
+    """Add α·x to y, in place; x broadcasts, and α takes y's dtype."""
+    y += α * x
+
+
 def relu(x: NDArray[Any]) -> NDArray[Any]:
     """Replace what is negative by 0, at any shape and dtype; NaN stays NaN, and -0.0 becomes 0.0."""
     x = np.asarray(x)

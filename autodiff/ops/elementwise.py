@@ -81,6 +81,14 @@ def square(a: Array) -> Array:
     return multiply(a, a)
 
 
+def axpy(α: float, x: Array, y: Array) -> Array:
+    """y + α·x, by BLAS's name: written over y where that is an array, as `y += …` does; of Tensors, a new one."""
+    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
+        kernels.axpy(α, x, y)
+        return y
+    return add(y, multiply(x, α))
+
+
 def as_real(a: Array) -> Array:
     """Return integers as float64, in a kernel that negates or subtracts: small or unsigned ones would wrap around."""
     a = np.asarray(a)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autodiff.kernels import compiled, compiled_matmul, loops, vectorized
@@ -228,6 +228,45 @@ def test_relu_backward_broadcasts_and_promotes(kernels):
     result = kernels.relu_backward(g, x)
     assert result.dtype == np.float64
     np.testing.assert_array_equal(result, np.where(x > 0, g, 0))
+
+
+@every_rung
+@given(layouts, layouts, st.integers(1, 9), st.integers(1, 9), st.sampled_from([np.float32, np.float64]))
+@settings(max_examples=40, deadline=None)
+def test_axpy_of_every_layout_adds_in_place(kernels, x_layout, y_layout, m, n, dtype):
+    x, y = LAYOUTS[x_layout](random((m, n), dtype)), LAYOUTS[y_layout](random((m, n), dtype, seed=1))
+    assume(y.flags.writeable)
+    want = y + dtype(-0.1) * x
+    kernels.axpy(-0.1, x, y)
+    np.testing.assert_array_equal(y, want)
+
+
+@every_rung
+def test_axpy_broadcasts_and_keeps_the_dtype(kernels):
+    x, y = random((3, 1), np.float32), random((3, 4), np.float64)
+    want = y + 0.5 * x
+    kernels.axpy(0.5, x, y)
+    assert y.dtype == np.float64
+    np.testing.assert_array_equal(y, want)
+
+
+@every_rung
+def test_axpy_leaves_alone_what_is_read_only(kernels):
+    x, y = random((3,)), random((3,), seed=1)
+    y.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        kernels.axpy(1.0, x, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_axpy_by_the_team_is_axpy_alone(monkeypatch, dtype):
+    x, by_team = random((784, 129), dtype), random((784, 129), dtype, seed=1)
+    alone = by_team.copy()
+    monkeypatch.setattr(compiled, "_PARALLEL_FROM", 0)
+    compiled.axpy(-0.1, x, by_team)
+    monkeypatch.setattr(compiled, "_PARALLEL_FROM", math.inf)
+    compiled.axpy(-0.1, x, alone)
+    assert by_team.tobytes() == alone.tobytes()
 
 
 @pytest.mark.parametrize(("m", "k", "n"), [(64, 784, 128), (130, 200, 129), (1000, 784, 10)])
