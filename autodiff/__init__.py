@@ -5,6 +5,7 @@ its derivative rules beside it), `backward.py` (the tape read backwards), `tenso
 user), `transforms.py` (grad, vjp, jvp and their nesting). `kernels/` holds the loops that do the arithmetic.
 """
 
+from autodiff.anomaly import anomaly
 from autodiff.check import check_gradients
 from autodiff.errors import GradientError
 from autodiff.ops import *  # noqa: F403
@@ -16,6 +17,7 @@ from autodiff.transforms import grad, hessian, jacobian, jvp, value_and_grad, vj
 __all__ = [
     "GradientError",
     "Tensor",
+    "anomaly",
     "check_gradients",
     "grad",
     "hessian",
