@@ -5,36 +5,33 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from types import CodeType, FrameType
+from types import CodeType
 from typing import TypeAlias
 
 Place: TypeAlias = tuple[CodeType, int]
 """A piece of code and the offset of an instruction in it: a frame knows them at once, while lines take counting."""
 
 _libraries = [os.path.dirname(__file__) + os.sep]
-_is_library: dict[str, bool] = {}
+_inside: set[str] = set()
+_outside: set[str] = set()
 
 
 def add_library(folder: str) -> None:
     """Count the files in a folder as part of the engine, so that errors name the line that called them."""
     _libraries.append(os.path.join(folder, ""))
-    _is_library.clear()
+    _outside.clear()
 
 
-def caller() -> Place:
-    """Return the innermost place outside of the engine that led here."""
-    frame = sys._getframe(1)
+def caller(depth: int = 1) -> Place:
+    """Return the innermost place outside of the engine, from `depth` calls up, that led here."""
+    frame = sys._getframe(depth)
     while True:
-        code = frame.f_code
-        filename = code.co_filename
-        try:
-            inside = _is_library[filename]
-        except KeyError:
-            inside = _is_library[filename] = filename.startswith(tuple(_libraries))
-        back: FrameType | None = frame.f_back
-        if not inside or back is None:
-            return code, frame.f_lasti
-        frame = back
+        while frame.f_code.co_filename in _inside and frame.f_back:
+            frame = frame.f_back
+        filename = frame.f_code.co_filename
+        if filename in _outside or not frame.f_back:
+            return frame.f_code, frame.f_lasti
+        (_inside if filename.startswith(tuple(_libraries)) else _outside).add(filename)
 
 
 def describe_place(place: Place) -> str:
