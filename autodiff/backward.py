@@ -40,7 +40,7 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
     leaves = [variable for variable in variables if variable.node is None]
     create_graph = create_graph or (tape.is_recording() and any(leaf.listening for leaf in leaves))
     kept = [leaf for leaf in leaves if not leaf.listening] + [v for v in variables if v.node and v.retains_grad]
-    with tape.recording(create_graph):
+    with tape.recording(create_graph), tape.during("backward"):
         cotangents = walk(variables, seed, kept, create_graph=create_graph)
         for variable in kept:
             if id(variable) in cotangents:
@@ -50,7 +50,7 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
 def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_graph: bool) -> list[Array | None]:
     """Return ∂⟨seed, output⟩/∂x for each target x, None where no path leads, and leave every `.grad` alone."""
     variables = _made_from(targets, ancestry(output, stop=targets))
-    with tape.recording(create_graph):
+    with tape.recording(create_graph), tape.during("backward"):
         cotangents = walk(variables, seed, targets, create_graph=create_graph)
     return [cotangents.get(id(target)) for target in targets]
 
@@ -129,11 +129,18 @@ def walk(
 
     Return the cotangents of the variables kept, by identity: arrays of their own, which nothing else holds.
     """
+    if not variables:
+        return {}
+    watcher = tape.watcher()
+    as_variables = create_graph or (watcher is not None and watcher.traces)
+    if not as_variables:
+        seed = unwrap(seed)
+    elif not isinstance(seed, Variable):
+        seed = variables[-1].result_type.of(seed)
     among = {id(variable) for variable in variables}
     owned = {id(variable) for variable in kept}
     kept_cotangents: dict[int, Array] = {}
-    cotangents: dict[int, Array] = {id(variables[-1]): seed if create_graph else unwrap(seed)} if variables else {}
-    watcher = tape.watcher()
+    cotangents: dict[int, Array] = {id(variables[-1]): seed}
     for variable in reversed(variables):
         cotangent = cotangents.pop(id(variable), None)
         if cotangent is None:
@@ -142,7 +149,7 @@ def walk(
             kept_cotangents[id(variable)] = cotangent
         contributions: list[Array | None] = []
         if variable.node is not None:
-            contributions = _contributions(variable, variable.node, cotangent, among, owned, create_graph)
+            contributions = _contributions(variable, variable.node, cotangent, among, owned, as_variables)
             for operand, contribution in zip(variable.node.inputs, contributions, strict=True):
                 if contribution is not None:
                     earlier = cotangents.get(id(operand))
@@ -153,20 +160,23 @@ def walk(
 
 
 def _contributions(
-    variable: Variable, node: Node, cotangent: Array, among: set[int], owned: set[int], create_graph: bool
+    variable: Variable, node: Node, cotangent: Array, among: set[int], owned: set[int], as_variables: bool
 ) -> list[Array | None]:
     """Return what a node makes of its result's cotangent for each of its operands, None for one not `among` them.
 
     What goes to one of the variables `owned` shares no memory with anything else.
     """
+    watcher = tape.watcher()
     arguments = [variable, *node.inputs]
-    if not create_graph:
+    if not as_variables:
         arguments = [x._data if isinstance(x, Variable) else x for x in arguments]
     contributions: list[Array | None] = []
     for operand, rule in zip(node.inputs, node.primitive.rules_of(node.inputs), strict=True):
         if rule is None or id(operand) not in among:
             contributions.append(None)
             continue
+        if watcher:
+            watcher.rule(variable, len(contributions))
         try:
             contribution = _fit(rule(cotangent, *arguments, **node.attributes), operand._data)
         except Exception as error:
@@ -174,6 +184,8 @@ def _contributions(
         if id(operand) in owned and _is_shared(contribution, cotangent, arguments):
             contribution = astype(contribution, dtype=contribution.dtype)
         contributions.append(contribution)
+    if watcher:
+        watcher.rule(variable, None)
     return contributions
 
 

@@ -38,7 +38,7 @@ def describe_call(name: str, operands: Sequence[Any], attributes: dict[str, Any]
     return f"{name}({', '.join(given)})"
 
 
-def explain(error: Exception, name: str, operands: Sequence[Any], attributes: dict[str, Any]) -> Exception:
+def tell(error: Exception, name: str, operands: Sequence[Any], attributes: dict[str, Any]) -> Exception:
     """Tell an exception of a kernel in terms of the operation, as `retell` does."""
     call = describe_call(name, operands, attributes)
     return retell(error, f"{call} at {describe_place(caller())}", _advice(name, error))

@@ -13,12 +13,12 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar, Token
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from autodiff import source
-from autodiff.errors import explain
+from autodiff.errors import tell
 
 Array: TypeAlias = Any
 """What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
@@ -124,16 +124,41 @@ registry: dict[str, Primitive] = {}
 """Every primitive by its name, a student's own included."""
 
 
+Pass: TypeAlias = Literal["forward", "backward", "update"]
+
+
 class Watcher:
-    """Who looks on within a `with watching(…)`: the one seam for anomaly checks, pictures and lessons."""
+    """Who looks on within a `with watching(…)`: the one seam for anomaly checks, traces, pictures and lessons."""
+
+    traces: ClassVar[bool] = False
+    """Whether rules and optimizers shall compute with variables even where arrays would do, so that each value of
+    theirs can be told from others."""
 
     def operation(
         self, primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str, Any], result: Array
     ) -> None:
         """See an operation that has just been done, on variables or on plain arrays, recorded or not."""
 
+    def begin(self, during: Pass) -> None:
+        """See a backward pass or an optimizer's step begin."""
+
+    def end(self) -> None:
+        """See it end."""
+
+    def rule(self, variable: Variable, index: int | None) -> None:
+        """See the rule of an operand about to be run; None: all have been, and contributions are about to be added."""
+
     def step(self, variable: Variable, cotangent: Array, contributions: Sequence[Array | None]) -> None:
         """See a step of a backward pass: a variable, its complete cotangent, and what goes to each operand, or None."""
+
+    def assign(self, variable: Variable, value: Array) -> None:
+        """See a variable about to be given the numbers of another value."""
+
+    def enter(self, module: Any) -> None:
+        """See a module about to compute its result."""
+
+    def leave(self, module: Any, result: Array) -> None:
+        """See the result of the module."""
 
 
 def primitive(
@@ -178,7 +203,7 @@ def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
             try:
                 given = signature.bind(*arguments, **attributes).arguments
             except TypeError as error:
-                raise explain(error, primitive.name, arguments, attributes) from error
+                raise tell(error, primitive.name, arguments, attributes) from error
             arguments = tuple(given.pop(name) for name in names[:arity])
             attributes = given
         return bind(primitive, arguments, {**defaults, **attributes} if defaults else attributes)
@@ -205,7 +230,7 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     try:
         out = primitive.kernel(*arrays, **attributes)
     except Exception as error:
-        raise explain(error, primitive.name, operands, attributes) from error
+        raise tell(error, primitive.name, operands, attributes) from error
     if kind is None:
         if watcher := _watcher.get():
             watcher.operation(primitive, operands, attributes, out)
@@ -267,6 +292,19 @@ def watching(watcher: Watcher) -> Iterator[None]:
         yield
     finally:
         _watcher.reset(token)
+
+
+@contextlib.contextmanager
+def during(pass_: Pass) -> Iterator[None]:
+    """Tell who looks on that what follows is a backward pass or an update."""
+    if (watcher := _watcher.get()) is None:
+        yield
+        return
+    watcher.begin(pass_)
+    try:
+        yield
+    finally:
+        watcher.end()
 
 
 class recording(contextlib.ContextDecorator):  # noqa: N801

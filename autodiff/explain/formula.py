@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import tape
-from autodiff.notation import NOTATION, SCALED, WHOLE, Notation
+from autodiff.explain.notation import NOTATION, SCALED, WHOLE, Notation
 from autodiff.tape import Array, Primitive, Variable, shape_of, unwrap
 
 
