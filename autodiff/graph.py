@@ -33,6 +33,8 @@ class Value:
     """Where a parameter is found: `layers.0.weight`."""
     operation: Operation | None = None
     """What made it; None for a leaf."""
+    origin: Value | None = None
+    """In a graph that was rewritten: the value that this one stood for in the graph as it was traced."""
     cotangent: Value | None = None
     """Its complete cotangent, if a backward pass has come by."""
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numba
+
 
 class Team:
     """The threads, asked to share a kernel unless they are taken, or were late the last time.
@@ -27,6 +29,11 @@ class Team:
         if hasattr(os, "register_at_fork"):
             # A forked child has no team, so there the lock stays taken, and the child computes alone.
             os.register_at_fork(after_in_child=partial(self._lock.acquire, blocking=False))
+
+    @property
+    def size(self) -> int:
+        """How many threads there are."""
+        return numba.get_num_threads()
 
     def share(self, limit: float, kernel: Callable[..., None], *arguments: Any) -> bool:
         """Have the team run a kernel, or return False; it is late if that takes more than `limit` seconds."""

@@ -1,0 +1,135 @@
+"""A compiled graph: the text, the functions, and the memory that they work in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from autodiff.compiler import store
+from autodiff.compiler.algebra import algebra
+from autodiff.compiler.common import common_subexpressions
+from autodiff.compiler.constants import constants
+from autodiff.compiler.dead_code import dead_code
+from autodiff.compiler.emitting import Emitted, Emitter, Segment
+from autodiff.compiler.lowering import lowering
+from autodiff.compiler.planning import Call, Numbers, Plan
+from autodiff.compiler.rewriting import is_number
+from autodiff.compiler.scalars import is_weak
+from autodiff.graph import Graph, Value
+from autodiff.kernels.team import team
+from autodiff.tape import Array
+
+PASSES: dict[str, Callable[[Graph], Graph]] = {
+    "dead_code": dead_code,
+    "lowering": lowering,
+    "constants": constants,
+    "algebra": algebra,
+    "common_subexpressions": common_subexpressions,
+}
+"""What is done to a graph before it is compiled, in this order; any of them may be left out."""
+
+
+def optimized(graph: Graph, without: Collection[str] = ()) -> Graph:
+    """Return the graph after all passes but those left out."""
+    for name, improve in PASSES.items():
+        if name not in without:
+            graph = improve(graph)
+    return dead_code(graph)
+
+
+class Program:
+    """A graph made into machine code: `program(leaves)` computes it anew.
+
+    Args:
+        graph: what to compute.
+        without: the names of passes to leave out.
+        title: the first line of the text.
+    """
+
+    def __init__(self, graph: Graph, without: Collection[str] = (), title: str = "") -> None:
+        self.traced = graph
+        self.graph = optimized(graph, without)
+        plan = Plan(self.graph)
+        self._in_place = _written_over(plan)
+        self.emitted: Emitted = Emitter(plan, self._in_place, title).run()
+        self.source = self.emitted.source
+        self.leaves = [v for v in self.graph.values if v.operation is None and not is_number(v)]
+        self._module = store.load(self.source)
+        self._out_of_range = np.zeros(1, np.uint8)
+        self._lock = threading.Lock()
+        stored = (v for v in self.graph.values if v.id in plan.stored and v.id not in self._in_place and not is_weak(v))
+        self._fresh = {v.id for v in self.graph.outputs}
+        self._buffers = {v.id: np.empty(v.shape or (1,), v.dtype) for v in stored}
+
+    def __call__(self, leaves: Sequence[Array]) -> list[Array]:
+        """Compute the outputs; what is assigned is written over the leaves' arrays.
+
+        Args:
+            leaves: the arrays and numbers of `self.leaves`, of the shapes and dtypes that these have.
+
+        Raises:
+            IndexError: an index, a label say, is out of range.
+        """
+        with self._lock:
+            return self._run(leaves)
+
+    def _run(self, leaves: Sequence[Array]) -> list[Array]:
+        held: dict[int, Array] = dict(self._buffers)
+        for value, leaf in zip(self.leaves, leaves, strict=True):
+            held[value.id] = leaf if is_weak(value) else np.ascontiguousarray(leaf).reshape(value.shape or (1,))
+        for id_ in self._fresh & self._buffers.keys():
+            held[id_] = np.empty_like(self._buffers[id_])
+        for step in self.emitted.steps:
+            if isinstance(step, Segment):
+                self._run_segment(step, held)
+            else:
+                self._call(step, held)
+        return [self._output(value, held) for value in self.graph.outputs]
+
+    def _run_segment(self, segment: Segment, held: dict[int, Array]) -> None:
+        arrays = [held[value.id] for value in segment.arguments]
+        alone = getattr(self._module, segment.name)
+        self._out_of_range[0] = 0
+        if not (segment.is_shared and self._by_team(segment, arrays)):
+            alone(*arrays, self._out_of_range)
+        if self._out_of_range[0]:
+            raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
+
+    def _by_team(self, segment: Segment, arrays: list[Array]) -> bool:
+        """Have the team of threads run a segment, or return False."""
+        by_team = getattr(self._module, f"{segment.name}_by_team")
+        limit = sum(region.work for region in segment.regions) * LATE
+        return team.share(limit, by_team, team.size, *arrays, self._out_of_range)
+
+    def _call(self, step: Call | Numbers, held: dict[int, Array]) -> None:
+        """Run an operation's own kernel."""
+        operation = step.operation
+        inputs = [_as_traced(v, held) for v in operation.inputs]
+        result = operation.primitive.kernel(*inputs, **operation.attributes)
+        out = operation.output
+        held[out.id] = float(result) if is_weak(out) else np.ascontiguousarray(result).reshape(out.shape or (1,))
+
+    def _output(self, value: Value, held: dict[int, Array]) -> Array:
+        array = _as_traced(value, held)
+        return array.copy() if value.operation is None and isinstance(array, np.ndarray) else array
+
+
+LATE = 2e-10
+"""Seconds for each multiplication after which a team of threads is late."""
+
+
+def _as_traced(value: Value, held: dict[int, Array]) -> Array:
+    """Return the array of a value in its own shape; the memory of a number has one axis."""
+    if value.id not in held:
+        return value.data
+    array = held[value.id]
+    return array if is_weak(value) else array.reshape(value.shape)
+
+
+def _written_over(plan: Plan) -> dict[int, Value]:
+    """Return, for each value that is assigned, the leaf whose memory it is written over."""
+    return {new.id: leaf for leaf, new in plan.graph.assignments}
+
+
