@@ -221,6 +221,13 @@ class Tracer(Watcher):
         """Write an update down."""
         self.graph.assignments.append((self.value_of(variable), self.value_of(value)))
 
+    def same(self, copy: Any, original: Array) -> Any:
+        """Let a number stand for the value that another one is."""
+        value = self._values[_key(copy)] = self.value_of(original)
+        value.data = copy
+        self._kept.append(copy)
+        return copy
+
     def _scope(self) -> str:
         return self._modules[-1][1] if self._modules else ""
 

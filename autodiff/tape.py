@@ -11,7 +11,7 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextvars import ContextVar, Token
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -153,6 +153,27 @@ class Watcher:
 
     def assign(self, variable: Variable, value: Array) -> None:
         """See a variable about to be given the numbers of another value."""
+
+    def held(self, holder: MutableMapping[str, Any], key: str) -> Any:
+        """Return an entry of a mapping, an optimizer's setting or memory, as something that a trace can follow."""
+        return holder[key]
+
+    def hold(self, holder: MutableMapping[str, Any], key: str, item: Any) -> None:
+        """Put an item into a mapping, as the plain array or number that it is."""
+        holder[key] = unwrap(item)
+
+    def reset(self, variable: Variable) -> None:
+        """See the gradient of a variable about to be forgotten."""
+
+    def read(self, variable: Variable, how: str) -> None:
+        """See the numbers of a variable about to be handed to something that is no operation."""
+
+    def decide(self, number: Any, what: Callable[[float], Any]) -> None:
+        """See a branch about to be taken by what is true of a number."""
+
+    def same(self, copy: Any, original: Array) -> Any:
+        """Learn that a number is a copy of another; return it."""
+        return copy
 
     def enter(self, module: Any) -> None:
         """See a module about to compute its result."""

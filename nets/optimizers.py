@@ -9,7 +9,7 @@ from typing import Any
 from autodiff import tape
 from autodiff.ops.elementwise import axpy
 from autodiff.tape import Array, unwrap
-from nets.module import Parameter
+from nets.module import Parameter, forget_gradients
 
 
 class Optimizer:
@@ -65,9 +65,7 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients, which would otherwise add up."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+        forget_gradients(parameter for group in self.param_groups for parameter in group["params"])
 
     def step(self) -> None:
         """Move each parameter that has a gradient."""
@@ -84,10 +82,15 @@ class Optimizer:
 
     def _move_traced(self, parameter: Parameter, state: dict[str, Any], settings: dict[str, Any]) -> None:
         """Move a parameter by operations that a trace sees."""
-        θ = self.update(parameter.detach(), parameter.grad.detach(), state, settings)
-        tape.watcher().assign(parameter, θ)  # type: ignore[union-attr]
-        state.update({name: unwrap(value) for name, value in state.items()})
-        parameter.data = θ.data
+        watcher = tape.watcher()
+        assert watcher is not None
+        memory = {key: watcher.held(state, key) for key in state}
+        given = {key: watcher.held(settings, key) for key in settings if key != "params"}
+        θ = self.update(parameter.detach(), parameter.grad.detach(), memory, given)
+        watcher.assign(parameter, θ)
+        for key, item in memory.items():
+            watcher.hold(state, key, item)
+        parameter.data = unwrap(θ)
 
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
         """Return the new value of a parameter; `state` is what is remembered of it from step to step.

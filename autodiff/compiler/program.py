@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -14,10 +15,10 @@ from autodiff.compiler.constants import constants
 from autodiff.compiler.dead_code import dead_code
 from autodiff.compiler.emitting import Emitted, Emitter, Segment
 from autodiff.compiler.lowering import lowering
-from autodiff.compiler.planning import Call, Numbers, Plan
+from autodiff.compiler.planning import Call, Loop, Numbers, Plan, Region, is_reduction, names
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
-from autodiff.graph import Graph, Value
+from autodiff.graph import Graph, Operation, Value
 from autodiff.kernels.team import team
 from autodiff.tape import Array
 
@@ -51,17 +52,40 @@ class Program:
     def __init__(self, graph: Graph, without: Collection[str] = (), title: str = "") -> None:
         self.traced = graph
         self.graph = optimized(graph, without)
-        plan = Plan(self.graph)
+        self._plan = plan = Plan(self.graph)
+        self.seconds = 0.0
         self._in_place = _written_over(plan)
         self.emitted: Emitted = Emitter(plan, self._in_place, title).run()
         self.source = self.emitted.source
         self.leaves = [v for v in self.graph.values if v.operation is None and not is_number(v)]
+        written = [(leaf, new) for leaf, new in self.graph.assignments if self._in_place.get(new.id) is leaf]
+        self._copied = [pair for pair in self.graph.assignments if pair not in written]
+        self.leaf_ids = [(v.origin or v).id for v in self.leaves]
         self._module = store.load(self.source)
         self._out_of_range = np.zeros(1, np.uint8)
         self._lock = threading.Lock()
         stored = (v for v in self.graph.values if v.id in plan.stored and v.id not in self._in_place and not is_weak(v))
         self._fresh = {v.id for v in self.graph.outputs}
         self._buffers = {v.id: np.empty(v.shape or (1,), v.dtype) for v in stored}
+
+    def report(self) -> str:
+        """Say what became of the operations: loops, products, regions, memory."""
+        regions = [step for step in self._plan.steps if isinstance(step, Region)]
+        units = [unit for region in regions for unit in region.units]
+        loops = sum(isinstance(unit, Loop) for unit in units)
+        shared = sum(region.is_shared for region in regions)
+        calls = sum(isinstance(step, Call) for step in self._plan.steps)
+        size = sum(buffer.nbytes for buffer in self._buffers.values())
+        return "\n".join(
+            [
+                f"operations   {len(self.traced)} traced, {len(self.graph)} after the passes",
+                f"compiled to  {loops} loops and {len(units) - loops} matrix products, in {len(regions)} regions, "
+                f"{shared} of them shared among threads; {calls} operations left to their own kernels",
+                f"memory       {len(self._buffers)} buffers of {size:,} bytes; {len(self._in_place)} results written "
+                "over what they replace",
+                f"compiled in  {self.seconds:.1f} s",
+            ]
+        )
 
     def __call__(self, leaves: Sequence[Array]) -> list[Array]:
         """Compute the outputs; what is assigned is written over the leaves' arrays.
@@ -73,7 +97,10 @@ class Program:
             IndexError: an index, a label say, is out of range.
         """
         with self._lock:
-            return self._run(leaves)
+            start = time.perf_counter()
+            results = self._run(leaves)
+            self.seconds = self.seconds or time.perf_counter() - start
+            return results
 
     def _run(self, leaves: Sequence[Array]) -> list[Array]:
         held: dict[int, Array] = dict(self._buffers)
@@ -86,7 +113,10 @@ class Program:
                 self._run_segment(step, held)
             else:
                 self._call(step, held)
-        return [self._output(value, held) for value in self.graph.outputs]
+        results = [self._output(value, held) for value in self.graph.outputs]
+        for leaf, new in self._copied:
+            held[leaf.id][...] = held.get(new.id, new.data)
+        return results
 
     def _run_segment(self, segment: Segment, held: dict[int, Array]) -> None:
         arrays = [held[value.id] for value in segment.arguments]
@@ -113,7 +143,8 @@ class Program:
 
     def _output(self, value: Value, held: dict[int, Array]) -> Array:
         array = _as_traced(value, held)
-        return array.copy() if value.operation is None and isinstance(array, np.ndarray) else array
+        shared = value.operation is None or value.id in self._in_place
+        return array.copy() if shared and isinstance(array, np.ndarray) else array
 
 
 LATE = 2e-10
@@ -129,7 +160,39 @@ def _as_traced(value: Value, held: dict[int, Array]) -> Array:
 
 
 def _written_over(plan: Plan) -> dict[int, Value]:
-    """Return, for each value that is assigned, the leaf whose memory it is written over."""
-    return {new.id: leaf for leaf, new in plan.graph.assignments}
+    """Return, for each value that is assigned, the leaf whose memory it can be written over at once.
+
+    It can if a loop makes it, element by element, and nothing else reads the leaf's old numbers later than that loop,
+    or at the same time in another thread.
+    """
+    made_by: dict[int, tuple[int, object]] = {}
+    read_by: dict[int, list[tuple[int, object, bool]]] = {}
+    for moment, unit, operation in _in_order(plan):
+        if isinstance(unit, Loop) and not is_reduction(operation):
+            made_by[operation.output.id] = moment, unit
+        for value, index in plan.reads(operation):
+            in_step = isinstance(unit, Loop) and index == names(unit.space)
+            read_by.setdefault(value.id, []).append((moment, unit, in_step))
+    leaves: dict[int, Value] = {}
+    kept = {value.id for value in plan.graph.outputs}
+    for leaf, new in plan.graph.assignments:
+        moment, unit = made_by.get(new.id, (0, None))
+        others = read_by.get(leaf.id, [])
+        safe = all(when < moment or (where is unit and in_step) for when, where, in_step in others)
+        if unit is not None and safe and leaf.id not in kept and new.shape == leaf.shape and new.dtype == leaf.dtype:
+            leaves.setdefault(new.id, leaf)
+    return leaves
 
 
+def _in_order(plan: Plan) -> Iterator[tuple[int, object, Operation]]:
+    """Yield each operation with its unit and its moment; what threads may do at the same time has the same moment."""
+    moment = 0
+    for step in plan.steps:
+        moment += 1
+        if not isinstance(step, Region):
+            yield moment, step, step.operation
+            continue
+        for unit in step.units:
+            moment += not step.is_shared
+            for operation in unit.operations if isinstance(unit, Loop) else [unit.operation]:
+                yield moment, unit, operation
