@@ -102,18 +102,19 @@ class _Version:
     def trace(self, args: Arguments) -> Any:
         """Run the function, and keep what is needed to run it again without it."""
         self._tracer = tracer = SourceTracer()
-        self._surroundings = list(_surroundings(self._f))
+        surroundings = list(_surroundings(self._f))
         given = [_announced(tracer, arg, i, name) for i, (arg, name) in enumerate(_named(self._f, args))]
         with watching(tracer):
             out = self._f(*given)
         self._out = _with(out, (Tensor.of(unwrap(t)) for t in _tensors(out)))
         self._left = tracer.finish(list(_tensors(out)))
+        self._guards = [*tracer.guards.values(), *surroundings]
         self.is_settled = tracer.is_settled
         return self._out
 
     def holds(self) -> bool:
         """Whether a call would be traced as it was then."""
-        return all(_same(look(), then) for look, then in [*self._tracer.guards, *self._surroundings])
+        return all(guard() for guard in self._guards)
 
     @functools.cached_property
     def program(self) -> Program:
@@ -188,8 +189,10 @@ def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[Guard]:
     value = look()
     if isinstance(value, types.FunctionType):
         yield from _surroundings(value, seen)
-    if not isinstance(value, types.ModuleType):
-        yield look, value
+    if isinstance(value, int | float | str | tuple) or value is None:
+        yield lambda: type(now := look()) is type(value) and now == value
+    elif not isinstance(value, types.ModuleType):
+        yield lambda: look() is value
 
 
 def _content(cell: Any) -> Any:
@@ -197,13 +200,6 @@ def _content(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:  # it is empty as yet
         return None
-
-
-def _same(now: Any, then: Any) -> bool:
-    """Whether something is what it was: numbers and texts by value, all else by identity."""
-    if isinstance(then, int | float | str | tuple) or then is None:
-        return type(now) is type(then) and now == then
-    return now is then
 
 
 def _tensors(out: Any) -> Iterator[Array]:

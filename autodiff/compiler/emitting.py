@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import prod
 
+from autodiff.compiler.memory import Place
 from autodiff.compiler.planning import Call, Loop, Numbers, Plan, Product, Region, is_reduction, names, reduced_axes
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak, literal, text
@@ -44,9 +46,10 @@ class Emitted:
 class Emitter:
     """Writes a plan down. A stored value is called v and its id, one in a register t, a plain number n."""
 
-    def __init__(self, plan: Plan, in_place: dict[int, Value], title: str) -> None:
+    def __init__(self, plan: Plan, in_place: dict[int, Value], places: dict[int, Place], title: str) -> None:
         self.plan = plan
         self._in_place = in_place
+        self._places = places
         self._title = title
         self._lines: list[str] = [HEADER.format(title=title)]
         self._used: dict[str, Value] = {}
@@ -83,9 +86,17 @@ class Emitter:
             used |= self._used
             called.append((region, name, arguments))
         is_shared = any(region.is_shared for region in regions)
+        given = {name: value for name, value in used.items() if value.id not in self._places}
+        buffers = [self._buffer(name, value) for name, value in used.items() if value.id in self._places]
         for team in [False, True] if is_shared else [False]:
-            self._step(f"step_{number}{'_by_team' if team else ''}", called, list(used), team)
-        return Segment(f"step_{number}", list(used.values()), regions, is_shared)
+            self._step(f"step_{number}{'_by_team' if team else ''}", called, list(given), buffers, team)
+        return Segment(f"step_{number}", list(given.values()), regions, is_shared)
+
+    def _buffer(self, name: str, value: Value) -> str:
+        """Write where in the arena a buffer lies."""
+        place, dtype = self._places[value.id], value.dtype
+        end = place.start + prod(value.shape) * dtype.itemsize
+        return f"{name} = arena[{place.start}:{end}].view(np.{dtype.name}).reshape({value.shape or (1,)})"
 
     def _region(self, region: Region, name: str) -> list[str]:
         """Write a region as a function of the rows from lo to hi, if it is shared, and of the arrays it uses."""
@@ -98,8 +109,16 @@ class Emitter:
         self._lines += ["", "@compiled", f"def {name}({', '.join(parameters)}):", *_indented(body)]
         return arguments
 
-    def _step(self, name: str, called: list[tuple[Region, str, list[str]]], arguments: list[str], team: bool) -> None:
-        body: list[str] = []
+    def _step(
+        self,
+        name: str,
+        called: list[tuple[Region, str, list[str]]],
+        arguments: list[str],
+        buffers: list[str],
+        team: bool,
+    ) -> None:
+        """Write the function that calls those of the regions in turn."""
+        body = list(buffers)
         for region, function, own in called:
             given = ", ".join([*own, "out_of_range"])
             if not region.is_shared:
@@ -113,7 +132,7 @@ class Emitter:
             else:
                 body.append(f"{function}(0, {region.rows}, {given})")
         decorator = "@njit(cache=True, nogil=True, error_model='numpy', parallel=True)" if team else "@compiled"
-        parameters = (["parts"] if team else []) + [*arguments, "out_of_range"]
+        parameters = (["parts"] if team else []) + [*arguments, "arena", "out_of_range"]
         self._lines += ["", decorator, f"def {name}({', '.join(parameters)}):", *_indented(body)]
 
     # ── units ───────────────────────────────────────────────────────────────────────────────────────────

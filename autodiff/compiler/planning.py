@@ -8,8 +8,10 @@ wait for one another before its end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
+from typing import NamedTuple
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
@@ -76,6 +78,15 @@ class Numbers:
 Step = Region | Call | Numbers
 
 
+class Moment(NamedTuple):
+    """An operation's turn: what threads may do at the same time has the same number."""
+
+    number: int
+    unit: Loop | Product | Call | Numbers
+    operation: Operation
+    reads: list[tuple[Value, Index]]
+
+
 class Plan:
     """The steps by which a graph is computed, and where its values are kept."""
 
@@ -127,6 +138,16 @@ class Plan:
         while self.is_inlined(value) and value.operation:
             value, transposed = value.operation.inputs[0], not transposed
         return value, transposed
+
+    def moments(self) -> Iterator[Moment]:
+        """Yield the operations in the order in which they are done."""
+        number = 0
+        for step in self.steps:
+            number += 1
+            for unit in step.units if isinstance(step, Region) else [step]:
+                number += not (isinstance(step, Region) and step.is_shared)
+                for operation in unit.operations if isinstance(unit, Loop) else [unit.operation]:
+                    yield Moment(number, unit, operation, self.reads(operation))
 
     # ── the order ───────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from autodiff.compiler.constants import constants
 from autodiff.compiler.dead_code import dead_code
 from autodiff.compiler.emitting import Emitted, Emitter, Segment
 from autodiff.compiler.lowering import lowering
+from autodiff.compiler.memory import ALIGNMENT, arranged
 from autodiff.compiler.planning import Call, Loop, Numbers, Plan, Region, is_reduction, names
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
-from autodiff.graph import Graph, Operation, Value
+from autodiff.graph import Graph, Value
 from autodiff.kernels.team import team
 from autodiff.tape import Array
 
@@ -55,18 +56,22 @@ class Program:
         self._plan = plan = Plan(self.graph)
         self.seconds = 0.0
         self._in_place = _written_over(plan)
-        self.emitted: Emitted = Emitter(plan, self._in_place, title).run()
+        results = [v for v in self.graph.values if v.id in plan.stored and v.operation and not is_weak(v)]
+        stored = [v for v in results if v.id not in self._in_place]
+        calls = [step.operation for step in plan.steps if isinstance(step, Call)]
+        called = {v.id for operation in calls for v in (*operation.inputs, operation.output)}
+        kept = {v.id for v in self.graph.outputs} | {new.id for _, new in self.graph.assignments} | called
+        self._own = {v.id: v for v in stored if v.id in kept}
+        self._places = arranged(plan, [v for v in stored if v.id not in kept], "memory" not in without)
+        self.emitted: Emitted = Emitter(plan, self._in_place, self._places, title).run()
         self.source = self.emitted.source
         self.leaves = [v for v in self.graph.values if v.operation is None and not is_number(v)]
-        written = [(leaf, new) for leaf, new in self.graph.assignments if self._in_place.get(new.id) is leaf]
-        self._copied = [pair for pair in self.graph.assignments if pair not in written]
         self.leaf_ids = [(v.origin or v).id for v in self.leaves]
-        self._module = store.load(self.source)
+        self._copied = [(leaf, new) for leaf, new in self.graph.assignments if self._in_place.get(new.id) is not leaf]
+        self._arena = aligned(max((place.end for place in self._places.values()), default=0))
         self._out_of_range = np.zeros(1, np.uint8)
+        self._module = store.load(self.source)
         self._lock = threading.Lock()
-        stored = (v for v in self.graph.values if v.id in plan.stored and v.id not in self._in_place and not is_weak(v))
-        self._fresh = {v.id for v in self.graph.outputs}
-        self._buffers = {v.id: np.empty(v.shape or (1,), v.dtype) for v in stored}
 
     def report(self) -> str:
         """Say what became of the operations: loops, products, regions, memory."""
@@ -75,14 +80,13 @@ class Program:
         loops = sum(isinstance(unit, Loop) for unit in units)
         shared = sum(region.is_shared for region in regions)
         calls = sum(isinstance(step, Call) for step in self._plan.steps)
-        size = sum(buffer.nbytes for buffer in self._buffers.values())
         return "\n".join(
             [
                 f"operations   {len(self.traced)} traced, {len(self.graph)} after the passes",
                 f"compiled to  {loops} loops and {len(units) - loops} matrix products, in {len(regions)} regions, "
                 f"{shared} of them shared among threads; {calls} operations left to their own kernels",
-                f"memory       {len(self._buffers)} buffers of {size:,} bytes; {len(self._in_place)} results written "
-                "over what they replace",
+                f"memory       {len(self._places)} buffers in {self._arena.nbytes:,} bytes; {len(self._in_place)} "
+                "results written over what they replace",
                 f"compiled in  {self.seconds:.1f} s",
             ]
         )
@@ -103,11 +107,14 @@ class Program:
             return results
 
     def _run(self, leaves: Sequence[Array]) -> list[Array]:
-        held: dict[int, Array] = dict(self._buffers)
+        held: dict[int, Array] = {id_: np.empty(v.shape or (1,), v.dtype) for id_, v in self._own.items()}
         for value, leaf in zip(self.leaves, leaves, strict=True):
-            held[value.id] = leaf if is_weak(value) else np.ascontiguousarray(leaf).reshape(value.shape or (1,))
-        for id_ in self._fresh & self._buffers.keys():
-            held[id_] = np.empty_like(self._buffers[id_])
+            if not is_weak(value):
+                if not leaf.flags.c_contiguous:
+                    leaf = np.ascontiguousarray(leaf)
+                if not value.shape:
+                    leaf = leaf.reshape(1)
+            held[value.id] = leaf
         for step in self.emitted.steps:
             if isinstance(step, Segment):
                 self._run_segment(step, held)
@@ -123,7 +130,7 @@ class Program:
         alone = getattr(self._module, segment.name)
         self._out_of_range[0] = 0
         if not (segment.is_shared and self._by_team(segment, arrays)):
-            alone(*arrays, self._out_of_range)
+            alone(*arrays, self._arena, self._out_of_range)
         if self._out_of_range[0]:
             raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
 
@@ -131,7 +138,7 @@ class Program:
         """Have the team of threads run a segment, or return False."""
         by_team = getattr(self._module, f"{segment.name}_by_team")
         limit = sum(region.work for region in segment.regions) * LATE
-        return team.share(limit, by_team, team.size, *arrays, self._out_of_range)
+        return team.share(limit, by_team, team.size, *arrays, self._arena, self._out_of_range)
 
     def _call(self, step: Call | Numbers, held: dict[int, Array]) -> None:
         """Run an operation's own kernel."""
@@ -145,6 +152,13 @@ class Program:
         array = _as_traced(value, held)
         shared = value.operation is None or value.id in self._in_place
         return array.copy() if shared and isinstance(array, np.ndarray) else array
+
+
+def aligned(size: int) -> np.ndarray:
+    """Return so many bytes, from an address on where a cache line begins."""
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size]
 
 
 LATE = 2e-10
@@ -165,34 +179,22 @@ def _written_over(plan: Plan) -> dict[int, Value]:
     It can if a loop makes it, element by element, and nothing else reads the leaf's old numbers later than that loop,
     or at the same time in another thread.
     """
-    made_by: dict[int, tuple[int, object]] = {}
+    made_by: dict[int, tuple[int, Loop]] = {}
     read_by: dict[int, list[tuple[int, object, bool]]] = {}
-    for moment, unit, operation in _in_order(plan):
+    for moment, unit, operation, reads in plan.moments():
         if isinstance(unit, Loop) and not is_reduction(operation):
             made_by[operation.output.id] = moment, unit
-        for value, index in plan.reads(operation):
+        for value, index in reads:
             in_step = isinstance(unit, Loop) and index == names(unit.space)
             read_by.setdefault(value.id, []).append((moment, unit, in_step))
     leaves: dict[int, Value] = {}
     kept = {value.id for value in plan.graph.outputs}
     for leaf, new in plan.graph.assignments:
-        moment, unit = made_by.get(new.id, (0, None))
+        if new.id not in made_by:
+            continue
+        moment, loop = made_by[new.id]
         others = read_by.get(leaf.id, [])
-        safe = all(when < moment or (where is unit and in_step) for when, where, in_step in others)
-        if unit is not None and safe and leaf.id not in kept and new.shape == leaf.shape and new.dtype == leaf.dtype:
+        safe = all(when < moment or (where is loop and in_step) for when, where, in_step in others)
+        if safe and leaf.id not in kept and new.shape == leaf.shape and new.dtype == leaf.dtype:
             leaves.setdefault(new.id, leaf)
     return leaves
-
-
-def _in_order(plan: Plan) -> Iterator[tuple[int, object, Operation]]:
-    """Yield each operation with its unit and its moment; what threads may do at the same time has the same moment."""
-    moment = 0
-    for step in plan.steps:
-        moment += 1
-        if not isinstance(step, Region):
-            yield moment, step, step.operation
-            continue
-        for unit in step.units:
-            moment += not step.is_shared
-            for operation in unit.operations if isinstance(unit, Loop) else [unit.operation]:
-                yield moment, unit, operation

@@ -18,8 +18,8 @@ Arguments = tuple[Any, ...]
 Source = Callable[[Arguments], Array]
 """Given the arguments of a call, returns the array or number that a leaf of the graph stands for in it."""
 
-Guard = tuple[Callable[[], Any], Any]
-"""What is looked at before each call, and what it was when the function was traced."""
+Guard = Callable[[], bool]
+"""Whether something is still as it was when the function was traced."""
 
 
 class TraceError(TypeError):
@@ -37,7 +37,7 @@ class SourceTracer(Tracer):
         super().__init__()
         self.sources: dict[int, Source] = {}
         """By the id of the leaf's value."""
-        self.guards: list[Guard] = []
+        self.guards: dict[Any, Guard] = {}
         self.leaves: list[Variable] = []
         """The leaves that require gradients."""
         self.is_settled = True
@@ -46,7 +46,6 @@ class SourceTracer(Tracer):
         self._entries: dict[tuple[int, str], Entry] = {}
         self._owners: dict[int, Variable] = {}
         self._reset: set[int] = set()
-        self._modules_seen: set[int] = set()
         self._kind: type[Variable] = Variable
 
     # ── leaves ──────────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +78,8 @@ class SourceTracer(Tracer):
             return
         self.leaves.append(leaf)
         if id(leaf) not in self._reset:
-            self.guards.append((lambda: leaf.grad is None, leaf.grad is None))
+            had_none = leaf.grad is None
+            self.guards[id(leaf)] = lambda: (leaf.grad is None) is had_none
         if leaf.grad is not None:
             self._owners[id(leaf.grad)] = leaf
 
@@ -90,9 +90,10 @@ class SourceTracer(Tracer):
             return entry.item
         item = holder[key]
         if isinstance(item, bool) or not isinstance(item, int | float | np.ndarray):
-            self.guards.append((lambda: holder.get(key), item))
+            self.guards[id(holder), key] = lambda: bool(holder.get(key) == item)
             return item
-        self.guards.append((lambda: type(holder.get(key)), type(item)))
+        kind = type(item)
+        self.guards[id(holder), key] = lambda: type(holder.get(key)) is kind
         given = self._kind.of(item) if isinstance(item, np.ndarray) else item
         lifted = self.announce(given, lambda args: holder[key], None)
         self._entries[id(holder), key] = Entry(holder, key, self.value_of(lifted), lifted)
@@ -119,9 +120,8 @@ class SourceTracer(Tracer):
     def enter(self, module: Any) -> None:
         """Keep an eye on the attributes of each module."""
         super().enter(module)
-        if id(module) not in self._modules_seen:
-            self._modules_seen.add(id(module))
-            self.guards.append((lambda: attributes(module), attributes(module)))
+        if id(module) not in self.guards:
+            self.guards[id(module)] = unchanged(module)
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -169,8 +169,8 @@ class SourceTracer(Tracer):
                 f"jit: a branch at {describe_place(caller(2))} depends on a number that is computed anew at each call. "
                 "Decide outside of the function, or use ad.where."
             )
-        source = self.sources[value.id]
-        self.guards.append((lambda: what(source(())), what(float(number))))
+        source, decided = self.sources[value.id], what(float(number))
+        self.guards[value.id, what] = lambda: bool(what(source(())) == decided)
 
 
 class Entry:
@@ -184,9 +184,18 @@ class Entry:
         self.new: Value | None = None
 
 
-def attributes(module: Any) -> tuple[Any, ...]:
-    """Return what may decide how a module computes: its plain attributes, and which variables and modules it holds."""
-    return tuple(v if isinstance(v, int | float | str | None) else id(v) for v in vars(module).values())
+def unchanged(module: Any) -> Guard:
+    """Return the guard that a module has the attributes that it has now: the same parameters, modules and numbers."""
+    then = dict(vars(module))
+
+    def guard() -> bool:
+        now = vars(module)
+        try:
+            return now == then
+        except ValueError:  # another array or Tensor, whose equality is no truth value
+            return False
+
+    return guard
 
 
 def _reading_gradient(owner: Variable) -> Source:
