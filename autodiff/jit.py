@@ -61,7 +61,7 @@ class Jit:
             return self._f(*args)
         versions = self._versions.setdefault(tuple(map(_signature, args)), [])
         for version in versions:
-            if version.holds():
+            if version.holds(args):
                 self._last = version
                 return version.run(args)
         self._last = version = _Version(self._f, self._without)
@@ -112,9 +112,9 @@ class _Version:
         self.is_settled = tracer.is_settled
         return self._out
 
-    def holds(self) -> bool:
+    def holds(self, args: Arguments) -> bool:
         """Whether a call would be traced as it was then."""
-        return all(guard() for guard in self._guards)
+        return all(guard(args) for guard in self._guards)
 
     @functools.cached_property
     def program(self) -> Program:
@@ -190,9 +190,9 @@ def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[Guard]:
     if isinstance(value, types.FunctionType):
         yield from _surroundings(value, seen)
     if isinstance(value, int | float | str | tuple) or value is None:
-        yield lambda: type(now := look()) is type(value) and now == value
+        yield lambda args: type(now := look()) is type(value) and now == value
     elif not isinstance(value, types.ModuleType):
-        yield lambda: look() is value
+        yield lambda args: look() is value
 
 
 def _content(cell: Any) -> Any:

@@ -18,8 +18,8 @@ Arguments = tuple[Any, ...]
 Source = Callable[[Arguments], Array]
 """Given the arguments of a call, returns the array or number that a leaf of the graph stands for in it."""
 
-Guard = Callable[[], bool]
-"""Whether something is still as it was when the function was traced."""
+Guard = Callable[[Arguments], bool]
+"""Given the arguments of a call, says whether something is still as it was when the function was traced."""
 
 
 class TraceError(TypeError):
@@ -65,7 +65,9 @@ class SourceTracer(Tracer):
         if kind in ("constant", "parameter"):
             if isinstance(array, Variable):
                 owner = self._owners.get(id(array))
-                self.sources[value.id] = _reading_gradient(owner) if owner else lambda args: array._data
+                self.sources[value.id] = (
+                    _reading_gradient(owner) if owner is not None else lambda args: array._data
+                )
                 self._note(array)
             elif isinstance(array, np.ndarray) and array.ndim:
                 self.sources[value.id] = lambda args: array
@@ -79,7 +81,7 @@ class SourceTracer(Tracer):
         self.leaves.append(leaf)
         if id(leaf) not in self._reset:
             had_none = leaf.grad is None
-            self.guards[id(leaf)] = lambda: (leaf.grad is None) is had_none
+            self.guards[id(leaf)] = lambda args: (leaf.grad is None) is had_none
         if leaf.grad is not None:
             self._owners[id(leaf.grad)] = leaf
 
@@ -90,10 +92,10 @@ class SourceTracer(Tracer):
             return entry.item
         item = holder[key]
         if isinstance(item, bool) or not isinstance(item, int | float | np.ndarray):
-            self.guards[id(holder), key] = lambda: bool(holder.get(key) == item)
+            self.guards[id(holder), key] = lambda args: bool(holder.get(key) == item)
             return item
         kind = type(item)
-        self.guards[id(holder), key] = lambda: type(holder.get(key)) is kind
+        self.guards[id(holder), key] = lambda args: type(holder.get(key)) is kind
         given = self._kind.of(item) if isinstance(item, np.ndarray) else item
         lifted = self.announce(given, lambda args: holder[key], None)
         self._entries[id(holder), key] = Entry(holder, key, self.value_of(lifted), lifted)
@@ -170,7 +172,7 @@ class SourceTracer(Tracer):
                 "Decide outside of the function, or use ad.where."
             )
         source, decided = self.sources[value.id], what(float(number))
-        self.guards[value.id, what] = lambda: bool(what(source(())) == decided)
+        self.guards[value.id, what] = lambda args: bool(what(source(args)) == decided)
 
 
 class Entry:
@@ -188,7 +190,7 @@ def unchanged(module: Any) -> Guard:
     """Return the guard that a module has the attributes that it has now: the same parameters, modules and numbers."""
     then = dict(vars(module))
 
-    def guard() -> bool:
+    def guard(args: Arguments) -> bool:
         now = vars(module)
         try:
             return now == then
