@@ -354,7 +354,7 @@ def test_an_error_leaves_no_version_behind():
 
 
 def test_a_wrong_label_in_a_compiled_step_is_an_error_and_the_next_call_is_right():
-    model, _, step = training(OPTIMIZERS["sgd"])
+    model, _, _ = training(OPTIMIZERS["sgd"])
     compiled = ad.jit(lambda x, y: nets.cross_entropy(model(x), y))
     x, y = batch(0)
     wanted = compiled(x, y).item()

@@ -94,7 +94,7 @@ def test_every_subset_of_the_passes_leaves_the_results_alone(without):
 
 @pytest.mark.parametrize("without", [*((name,) for name in PASSES), ("memory",), tuple(PASSES)], ids=str)
 def test_a_step_compiled_without_some_passes_computes_the_same(by_python, without):
-    model, step, x, y = a_step(nets.SGD, momentum=0.9)
+    _, step, x, y = a_step(nets.SGD, momentum=0.9)
     step(x, y)
     graph = ad.trace(step, x, y)
     wanted = replayed(graph)
