@@ -231,6 +231,17 @@ def test_relu_backward_broadcasts_and_promotes(kernels):
 
 
 @every_rung
+def test_relu_backward_of_a_python_number_does_not_widen(kernels):
+    x = random((2, 3), np.float32)
+    for result, want in (
+        (kernels.relu_backward(1.5, x), np.where(x > 0, np.float32(1.5), np.float32(0))),
+        (kernels.relu_backward(x, 1.5), x),
+    ):
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(result, want)
+
+
+@every_rung
 @given(layouts, layouts, st.integers(1, 9), st.integers(1, 9), st.sampled_from([np.float32, np.float64]))
 @settings(max_examples=40, deadline=None)
 def test_axpy_of_every_layout_adds_in_place(kernels, x_layout, y_layout, m, n, dtype):
