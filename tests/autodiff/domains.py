@@ -69,7 +69,7 @@ off_zero = numbers(lambda rng, shape: rng.uniform(0.5, 2.5, shape) * rng.choice(
 with_ties = numbers(lambda rng, shape: rng.integers(-2, 3, shape) * 0.5)
 truths = numbers(lambda rng, shape: rng.random(shape) < 0.5)
 labels = numbers(lambda rng, shape: rng.integers(-2, 6, shape).astype(rng.choice([float, int])))
-dtypes = st.sampled_from((np.float64, np.float32))
+dtypes, doubles, singles = st.sampled_from((np.float64, np.float32)), st.just(np.float64), st.just(np.float32)
 
 
 # ── shapes and places ───────────────────────────────────────────────────────────────────────────────────
