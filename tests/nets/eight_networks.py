@@ -4,6 +4,7 @@ It prints, as JSON, the digests of their weights, and how often a thread led the
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import sys
@@ -107,9 +108,9 @@ def fail_in_every_way(number):
         lambda: nets.cross_entropy(layer(x), np.full(64, 128)),
         lambda: (team and team.share(60.0, fail)) or fail(),
     ):
-        for recording in (True, False):
+        for context in (contextlib.nullcontext(), ad.no_grad()):
             try:
-                with ad.tape.recording(recording):
+                with context:
                     failure()
             except (FailedError, ValueError, ad.GradientError):
                 continue
