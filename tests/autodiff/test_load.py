@@ -108,6 +108,12 @@ def test_a_chain_of_100_000_nodes_needs_no_stack(differentiate, wanted):
     np.testing.assert_allclose([float(result.detach()) for result in results], wanted, rtol=1e-9)
 
 
+def test_a_chain_of_100_000_nodes_is_traced_with_its_backward_pass():
+    graph = with_little_stack(lambda: ad.trace(ad.value_and_grad(chain), X))
+    np.testing.assert_allclose([value.data for value in graph.outputs], [VALUE, SLOPE], rtol=1e-9)
+    assert [len(graph.in_pass(during)) >= 3 * STEPS for during in ("forward", "backward")] == [True, True]
+
+
 FREE_A_CHAIN = """
 import gc, sys, threading
 import autodiff as ad
@@ -273,6 +279,7 @@ TRANSFORMATIONS = {
     "vjp": lambda f: ad.vjp(f, X)[1](G),
     "jvp": lambda f: ad.jvp(f, (X,), (G,)),
     "grad of grad": lambda f: ad.grad(ad.grad(f))(X),
+    "trace": lambda f: ad.trace(ad.value_and_grad(f), X),
 }
 MANY_OPERANDS = pytest.mark.xfail(strict=True, reason="each rule of a node is handed all of the node's operands")
 DESCENT = pytest.mark.xfail(strict=True, reason="each inner gradient seeks its listeners through the whole outer tape")
