@@ -47,7 +47,7 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     engine = load_engine(config.engine)
     digits = data.load(config.dataset, config.data_dir, announce=announce)
     folder = RunFolder(config.out)
-    model = _build(config)
+    model = build(config)
     announce(repr(model))
 
     history: list[Row] = []
@@ -84,7 +84,7 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     return Result(model, history, test, folder.path, interrupted)
 
 
-def _build(config: TrainConfig) -> nets.MLP:
+def build(config: TrainConfig) -> nets.MLP:
     """Return the network of a configuration, as it is before training."""
     try:
         return nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
