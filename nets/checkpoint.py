@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,19 @@ def load(path: Path) -> MLP:
         with safe_open(path, framework="numpy") as file:
             architecture = json.loads((file.metadata() or {}).get("architecture", "null"))
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _build(architecture, state)
+        return build(architecture, state)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is not a network saved by nets.checkpoint: {error}") from error
 
 
-def _build(architecture: Any, state: dict[str, np.ndarray]) -> MLP:
-    """Make a network of an architecture and give it its weights. What is claimed is believed only if it is there."""
+def build(architecture: Any, state: Mapping[str, np.ndarray]) -> MLP:
+    """Make a network of an architecture, as JSON has it, and give it its weights.
+
+    What is claimed is believed only if it is there.
+
+    Raises:
+        ValueError, KeyError, TypeError: there is no such network, or its weights are others.
+    """
     if not isinstance(architecture, dict) or architecture.get("type") != "MLP":
         raise ValueError("its metadata name no architecture")
     widths = architecture["layer_dims"]
