@@ -139,7 +139,7 @@ def _train(
 def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
     """Train the epochs that are left one by one, and yield the row that each adds to the history."""
     config, model = run.config, run.model
-    steps_each = math.ceil(len(digits.train) / config.batch_size)
+    steps_each = len(range(0, len(digits.train), config.batch_size))
     first, steps = len(run.history) * steps_each, config.epochs * steps_each
     rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(first, steps))
     for epoch in range(len(run.history) + 1, config.epochs + 1):

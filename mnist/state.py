@@ -2,7 +2,8 @@
 
 It is a safetensors file: the arrays of the network as `model.…` and those of the optimizer as `optimizer.…`, and in its
 metadata the rest as JSON, with a SHA-256 of it all, so that a file in which one bit has changed is not gone on with.
-The order of the images follows from seed and epoch, and the learning rate from the step: there is no other state.
+The order of the images follows from seed and epoch, the learning rate from the step, and the settings of the optimizer
+from the configuration: there is no other state.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialize
 
 import nets
 from mnist import data
@@ -27,8 +26,8 @@ from mnist.config import TrainConfig
 from mnist.data import idx
 from mnist.errors import UserError
 from mnist.fields import from_json
-from nets import checkpoint
-from nets.files import replacing
+from nets import arrays, checkpoint
+from nets.files import in_short
 
 VERSION = 1
 
@@ -84,21 +83,18 @@ def save(state: State, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    optimizer = state.optimizer.state_dict()
     tensors = {f"model.{name}": array for name, array in state.model.state_dict().items()}
-    for number, memory in optimizer["state"].items():
+    for number, memory in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": np.asarray(value) for name, value in memory.items()}
     content = {
         "version": VERSION,
         "config": state.config.as_json(),
         "data": dataclasses.asdict(state.data),
-        "param_groups": optimizer["param_groups"],
         "history": state.history,
         "seconds": state.seconds,
     }
     text = json.dumps(content, allow_nan=False)
-    with replacing(path) as draft:
-        draft.write_bytes(serialize(tensors, {"state": text, "sha256": _sha256(text, tensors)}))
+    arrays.write(path, tensors, {"state": text, "sha256": _sha256(text, tensors)})
 
 
 def load(path: Path) -> State:
@@ -109,14 +105,12 @@ def load(path: Path) -> State:
         ValueError: it is no such file, or not as it was written.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors, metadata = arrays.read(path)
         if metadata["sha256"] != _sha256(metadata["state"], tensors):
             raise ValueError("it is not as it was written")
         return _decode(json.loads(metadata["state"]), tensors)
-    except (SafetensorError, ArithmeticError, KeyError, RecursionError, TypeError, UserError, ValueError) as error:
-        raise ValueError(f"{path} is not the state of a run: {error}") from error
+    except (ArithmeticError, KeyError, RecursionError, TypeError, UserError, ValueError) as error:
+        raise ValueError(f"{path} is not the state of a run: {in_short(error)}") from error
 
 
 def _sha256(text: str, tensors: Mapping[str, np.ndarray]) -> str:
@@ -131,20 +125,20 @@ def _decode(content: Any, tensors: Mapping[str, np.ndarray]) -> State:
     """Make a state of what a file holds. What is claimed is believed only if it is there."""
     if content["version"] != VERSION:
         raise ValueError(f"its version is {content['version']!r:.20}, not {VERSION}")
-    arrays: dict[str, dict[str, np.ndarray]] = {"model": {}, "optimizer": {}}
+    parts: dict[str, dict[str, np.ndarray]] = {"model": {}, "optimizer": {}}
     for path, array in tensors.items():
         kind, _, name = path.partition(".")
-        arrays[kind][name] = array
+        parts[kind][name] = array
     memory: dict[int, dict[str, np.ndarray]] = {}
-    for path, array in arrays["optimizer"].items():
+    for path, array in parts["optimizer"].items():
         number, _, name = path.partition(".")
         memory.setdefault(int(number), {})[name] = array
 
     config = from_json(TrainConfig, content["config"])
     architecture = {"type": "MLP", "layer_dims": list(config.layers), "activation": config.activation}
-    model = checkpoint.build(architecture, arrays["model"])
+    model = checkpoint.build(architecture, parts["model"])
     optimizer = make_optimizer(config, model)
-    optimizer.load_state_dict({"state": memory, "param_groups": content["param_groups"]})
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
 
     history: list[Row] = [{name: row[name] for name in COLUMNS} for row in content["history"]]
     for epoch, row in enumerate(history, 1):

@@ -41,3 +41,8 @@ def discard_drafts(path: Path) -> None:
     """
     for draft in path.parent.glob(f".{glob.escape(path.name)}.{_RANDOM}.draft"):
         draft.unlink(missing_ok=True)
+
+
+def in_short(error: BaseException) -> str:
+    """Return what an error says in one line of 200 characters at most, for it may quote what a file holds."""
+    return " ".join(str(error).split())[:200]

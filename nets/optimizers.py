@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 import operator
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -58,7 +58,7 @@ class Optimizer:
         if unknown := group.keys() - self.defaults.keys() - {"params"}:
             raise TypeError(f"{name}: no setting {', '.join(sorted(unknown))}; there are {', '.join(self.defaults)}")
         for setting in ("lr", "momentum", "weight_decay", "eps"):
-            if not 0 <= group.get(setting, 0) < math.inf:
+            if not 0 <= group.get(setting, 0) <= sys.float_info.max:
                 raise ValueError(f"{name}: {setting} must be a number of 0 or more, not {group[setting]!r}")
         betas = group.get("betas", (0, 0))
         if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
