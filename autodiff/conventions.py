@@ -45,7 +45,10 @@ class Row:
     reason: str = ""
 
     def evaluate(self, operands: Mapping[str, Any], operations: Mapping[str, Any] | None = None) -> Any:
-        """Return the expression's value, computed by this engine's operations or by others of the same names."""
+        """Return the expression's value, by this engine's operations or by others of the same names.
+
+        What is printed is what is run.
+        """
         return eval(self.expression, dict(vars(ops) if operations is None else operations), dict(operands))
 
 
@@ -53,6 +56,7 @@ CARD: tuple[Row, ...] = (
     Row("at a kink", "relu(x)", {"x": 0.0}, Answer(0.0, (0.0,), (0.0,))),
     Row("at a kink", "relu(x)", {"x": -0.0}, Answer(0.0, (0.0,), (0.0,))),
     Row("at a kink", "abs(x)", {"x": 0.0}, Answer(0.0, (0.0,), (0.0,))),
+    Row("at a kink", "abs(x)", {"x": -0.0}, Answer(0.0, (0.0,), (0.0,))),
     Row("at a kink", "sign(x)", {"x": 0.0}, Answer(0.0, (0.0,), (0.0,))),
     Row("at a kink", "sign(x)", {"x": -0.0}, Answer(0.0, (0.0,), (0.0,))),
     Row("at a kink", "sqrt(square(x))", {"x": 0.0}, Answer(0.0, (NAN,), (NAN,))),
@@ -78,7 +82,7 @@ CARD: tuple[Row, ...] = (
         Answer(1.0, (NAN, 0.0)), "a⁰ is the constant 1; in b, 0ᵇ jumps, and both engines say 0."),
     Row("powers", "power(x, 1)", {"x": 0.0}, Answer(0.0, (1.0,), (0.0,)),
         Answer(0.0, (1.0,), (NAN,)), "The derivative of x is the constant 1, as above."),
-    Row("powers", "power(x, 2)", {"x": 0.0}, Answer(0.0, (0.0,), (2.0,))),
+    Row("powers", "power(a, b)", {"a": 0.0, "b": 2.0}, Answer(0.0, (0.0, 0.0), (2.0, 0.0))),
     Row("powers", "power(x, 0.5)", {"x": 0.0}, Answer(0.0, (INF,), (-INF,))),
     Row("powers", "power(a, b)", {"a": 0.0, "b": -1.0}, Answer(INF, (-INF, NAN))),
     Row("powers", "power(0, b)", {"b": 2.0}, Answer(0.0, (0.0,), (0.0,))),
@@ -102,14 +106,17 @@ CARD: tuple[Row, ...] = (
     Row("far out", "exp(x)", {"x": -1e4}, Answer(0.0, (0.0,), (0.0,))),
     Row("far out", "sigmoid(x)", {"x": 1e4}, Answer(1.0, (0.0,), (0.0,))),
     Row("far out", "sigmoid(x)", {"x": -1e4}, Answer(0.0, (0.0,), (0.0,))),
+    Row("far out", "sigmoid(x)", {"x": -INF}, Answer(0.0, (0.0,), (0.0,))),
     Row("far out", "sigmoid(x)", {"x": 40.0}, Answer(1.0, (math.exp(-40),), (-math.exp(-40),)),
         Answer(1.0, (0.0,), (0.0,)), "1 − σ(x) is written σ(−x), which does not round to 0."),
     Row("far out", "softplus(x)", {"x": 1e4}, Answer(1e4, (1.0,), (0.0,))),
     Row("far out", "softplus(x)", {"x": -1e4}, Answer(0.0, (0.0,), (0.0,))),
+    Row("far out", "softplus(x)", {"x": INF}, Answer(INF, (1.0,), (0.0,))),
     Row("far out", "softplus(x)", {"x": 40.0}, Answer(40.0, (1.0,), (math.exp(-40),)),
         Answer(40.0, (1.0,), (0.0,)), "Its derivative is σ(x), of which the same is true."),
     Row("far out", "tanh(x)", {"x": 1e4}, Answer(1.0, (0.0,), (0.0,))),
     Row("far out", "tanh(x)", {"x": -1e4}, Answer(-1.0, (0.0,), (0.0,))),
+    Row("far out", "tanh(x)", {"x": INF}, Answer(1.0, (0.0,), (0.0,))),
     Row("logits", "softmax(x)", {"x": (1e4, 0.0)}, Answer((1.0, 0.0), ((0.0, 0.0),))),
     Row("logits", "softmax(x)", {"x": (-1e4, -1e4)}, Answer((0.5, 0.5), ((0.25, -0.25),), ((0.0, 0.0),))),
     Row("logits", "softmax(x)", {"x": (0.0, -INF)}, Answer((1.0, 0.0), ((0.0, 0.0),))),
@@ -149,9 +156,12 @@ CARD: tuple[Row, ...] = (
     Row("with NaN", "abs(x)", {"x": NAN}, Answer(NAN, (NAN,))),
     Row("with NaN", "sign(x)", {"x": NAN}, Answer(NAN, (0.0,))),
     Row("with NaN", "max(x)", {"x": (NAN, 1.0)}, Answer(NAN, ((NAN, NAN),))),
+    Row("with NaN", "min(x)", {"x": (1.0, NAN)}, Answer(NAN, ((NAN, NAN),))),
     Row("with NaN", "maximum(a, b)", {"a": NAN, "b": 1.0}, Answer(NAN, (0.0, 1.0))),
     Row("with NaN", "minimum(a, b)", {"a": 1.0, "b": NAN}, Answer(NAN, (0.0, 1.0))),
     Row("with NaN", "clip(x, 0, 1)", {"x": NAN}, Answer(NAN, (0.0,))),
+    Row("with NaN", "log_softmax(x)", {"x": (1.0, NAN)}, Answer((NAN, NAN), ((NAN, NAN),))),
+    Row("with NaN", "logsumexp(x)", {"x": (NAN, 1.0)}, Answer(NAN, ((NAN, NAN),))),
     Row("with NaN", "argmax(x)", {"x": (1.0, NAN)}, Answer(1, (None,)), Answer(0, (None,)),
         "Where max is NaN, argmax says where it is, as in NumPy; TensorFlow passes over it."),
     Row("with NaN", "equal(a, b)", {"a": NAN, "b": NAN}, Answer(False, (None, None))),
@@ -210,7 +220,7 @@ def _difference(row: Row) -> str:
     assert row.tensorflow is not None
     pairs = zip(("value", "gradient", "second"), _parts(row.tensorflow), _parts(row.here), strict=True)
     theirs = "; ".join(f"{part} {there}" for part, there, here in pairs if there and there != here)
-    return f"TensorFlow: {theirs}. {row.reason}"
+    return f"TensorFlow: {'an error' if row.tensorflow.value is Exception else theirs}. {row.reason}"
 
 
 def _written(value: Numbers | type[Exception] | None) -> str:
@@ -218,7 +228,7 @@ def _written(value: Numbers | type[Exception] | None) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_written, value))}]"
     if isinstance(value, type):
-        return "an error" if value is Exception else value.__name__
+        return value.__name__
     if value is None or isinstance(value, bool):
         return "none" if value is None else str(value)
     return f"{value:.4g}".replace("e+0", "e").replace("inf", "∞").replace("nan", "NaN").replace("-", "−")
