@@ -1,4 +1,7 @@
-"""Every operation of the engine in TensorFlow's words, with the engine's name and the engine's arguments."""
+"""Every operation of the engine in TensorFlow's words, under the engine's name and with its arguments.
+
+Left out is what TensorFlow has no word for: softmax along several axes, a variance with another divisor.
+"""
 
 import functools
 import math
@@ -23,18 +26,10 @@ def _reduction(name, axis=None):
     return lambda tf, x, axis=axis, keepdims=False: getattr(tf.math, f"reduce_{name}")(x, axis, keepdims)
 
 
-def clip(tf, x, lo=None, hi=None):
-    """`tf.clip_by_value` wants both bounds."""
-    if lo is not None and hi is not None:
-        return tf.clip_by_value(x, lo, hi)
-    x = x if lo is None else tf.maximum(x, lo)
-    return x if hi is None else tf.minimum(x, hi)
-
-
 def getitem(tf, x, index):
     """A strided slice, a gather or a mask; in a mixture NumPy says which elements are meant."""
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = [isinstance(part, np.ndarray | list) for part in parts]
+    arrays = [isinstance(part, np.ndarray) for part in parts]
     if not any(arrays):
         return x[index]
     if isinstance(index, np.ndarray):
@@ -62,17 +57,17 @@ IN_TENSORFLOW = {
     "argmin": lambda tf, x, axis=None: tf.experimental.numpy.argmin(x, axis),
     "astype": lambda tf, x, dtype: tf.cast(x, dtype),
     "broadcast_to": lambda tf, x, shape: tf.broadcast_to(x, shape),
-    "clip": clip,
-    "concat": lambda tf, xs, axis=0: tf.concat(xs, axis),
-    "cumsum": lambda tf, x, axis=None: tf.cumsum(tf.reshape(x, [-1]) if axis is None else x, axis or 0),
+    "clip": lambda tf, x, lo, hi: tf.clip_by_value(x, lo, hi),
+    "concat": lambda tf, xs, axis: tf.concat(xs, axis),
+    "cumsum": lambda tf, x, axis: tf.cumsum(x, axis),
     "expand_dims": lambda tf, x, axis: tf.reshape(x, np.expand_dims(np.empty(x.shape), axis).shape),
-    "flatten": lambda tf, x, start_axis=0: tf.reshape(x, [*x.shape[:start_axis], math.prod(x.shape[start_axis:])]),
+    "flatten": lambda tf, x, start_axis: tf.reshape(x, [*x.shape[:start_axis], math.prod(x.shape[start_axis:])]),
     "getitem": getitem,
     "log_softmax": lambda tf, x, axis=-1: tf.nn.log_softmax(x, axis),
     "logsumexp": _reduction("logsumexp", axis=-1),
     "matmul": lambda tf, a, b: tf.experimental.numpy.matmul(a, b),
     "matrix_transpose": lambda tf, x: tf.linalg.matrix_transpose(x),
-    "one_hot": lambda tf, i, n, dtype=np.float32: tf.one_hot(i, n, dtype=dtype),
+    "one_hot": lambda tf, i, n: tf.one_hot(i, n),
     "pad": lambda tf, x, pad_width: tf.pad(x, pad_width),
     "permute_dims": lambda tf, x, axes: tf.transpose(x, list(axes)),
     "power": lambda tf, a, b: tf.pow(a, b),
@@ -80,11 +75,11 @@ IN_TENSORFLOW = {
     "relu": lambda tf, x: tf.nn.relu(x),
     "reshape": lambda tf, x, shape: tf.experimental.numpy.reshape(x, shape),
     "softmax": lambda tf, x, axis=-1: tf.nn.softmax(x, axis),
-    "squeeze": lambda tf, x, axis=None: x if axis == () else tf.squeeze(x, axis),
-    "stack": lambda tf, xs, axis=0: tf.stack(xs, axis),
+    "squeeze": lambda tf, x, axis: x if axis == () else tf.squeeze(x, axis),
+    "stack": lambda tf, xs, axis: tf.stack(xs, axis),
     "sum_to": sum_to,
     "swapaxes": lambda tf, x, axis1, axis2: tf.experimental.numpy.swapaxes(x, axis1, axis2),
-    "take_along_axis": lambda tf, x, i, axis=-1: tf.experimental.numpy.take_along_axis(x, i, axis),
+    "take_along_axis": lambda tf, x, i, axis: tf.experimental.numpy.take_along_axis(x, i, axis),
     "where": lambda tf, c, a, b: tf.where(c, a, b),
 }
 

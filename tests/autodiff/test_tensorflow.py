@@ -18,8 +18,6 @@ PRECISIONS = [
     (np.float32, np.float32, (1e-5, 1e-5, 1e-4)),
     (np.float32, np.float64, (1e-5, 1e-5, 1e-4)),
 ]
-
-
 LEAST = 0.1
 """The numbers drawn are around 1; what is much smaller is left by a cancellation, and has the errors of its terms."""
 
@@ -46,8 +44,8 @@ def test_values_and_gradients_are_tensorflows_to_second_order(tf, device, operat
     for seed in SEEDS:
         use = draw(operation, seed)
         f, operands = use.of(vars(ops)), use.operands_in(dtype)
-        cotangent = positive(np.shape(f(*operands)), seed=2 * seed)  # sums of which do not cancel
-        weights = [positive(x.shape, seed=2 * seed + 1) for x in operands if x.dtype.kind == "f"]
+        cotangent = positive(np.shape(f(*operands)), seed)  # sums of which do not cancel
+        weights = [positive(x.shape, seed + 1000 * i) for i, x in enumerate(operands, 1) if x.dtype.kind == "f"]
         with named(use), tf.device(device):
             theirs = use.of(operations(tf))
             value, *wanted = of_tensorflow(tf, theirs, use.operands_in(reference), cotangent, weights)
