@@ -17,7 +17,7 @@ from tqdm import tqdm
 import nets
 from mnist import data, state
 from mnist.config import TrainConfig
-from mnist.engines import Engine, load_engine
+from mnist.engines import Engine, by_autodiff_watched, load_engine
 from mnist.errors import DivergenceError, UserError, signal_of
 from mnist.evaluation import Evaluation, evaluate
 from mnist.run_folder import STATE, RunFolder
@@ -60,7 +60,7 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     """
     found = _find(config.resume, config.data_dir) if config.resume else None
     config = found.config if found else config
-    engine = load_engine(config.engine)
+    engine = by_autodiff_watched if config.anomaly else load_engine(config.engine)
     digits = data.load(config.dataset, config.data_dir, announce=announce)
     stamp = DataStamp.of(digits)
     if found and found.data != stamp:
