@@ -42,9 +42,9 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
     kept = [leaf for leaf in leaves if not leaf.listening] + [v for v in variables if v.node and v.retains_grad]
     with tape.recording(create_graph), tape.during("backward"):
         cotangents = walk(variables, seed, kept, create_graph=create_graph)
-        for variable in kept:
-            if id(variable) in cotangents:
-                _accumulate_grad(variable, cotangents[id(variable)])
+        totals = [(v, _total_grad(v, cotangents[id(v)])) for v in kept if id(v) in cotangents]
+    for variable, total in totals:  # when nothing can fail any more
+        variable.grad = total
 
 
 def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_graph: bool) -> list[Array | None]:
@@ -224,7 +224,7 @@ def _is_shared(contribution: Array, cotangent: Array, arguments: list[Array]) ->
     return id(contribution) in map(id, arguments)
 
 
-def _accumulate_grad(variable: Variable, cotangent: Array) -> None:
-    """Add a cotangent to `variable.grad`."""
+def _total_grad(variable: Variable, cotangent: Array) -> Variable:
+    """Return `variable.grad` and a cotangent added up."""
     total = cotangent if variable.grad is None else add(variable.grad, cotangent)
-    variable.grad = total if isinstance(total, Variable) else variable.result_type.of(total)
+    return total if isinstance(total, Variable) else variable.result_type.of(total)
