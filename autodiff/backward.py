@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from autodiff import tape
-from autodiff.errors import GradientError, describe, describe_call, retell
+from autodiff.errors import RETOLD, GradientError, describe, describe_call, retell
 from autodiff.explain import formula
 from autodiff.ops import add, astype, broadcast_to, sum_to
 from autodiff.source import describe_place
@@ -179,8 +179,11 @@ def _contributions(
             watcher.rule(variable, len(contributions))
         try:
             contribution = _fit(rule(cotangent, *arguments, **node.attributes), operand._data)
-        except Exception as error:
+        except RETOLD as error:
             raise retell(error, describe_rule(node, variable, len(contributions))) from error
+        except Exception as error:
+            error.add_note(f"in {describe_rule(node, variable, len(contributions))}")
+            raise
         if id(operand) in owned and _is_shared(contribution, cotangent, arguments):
             contribution = astype(contribution, dtype=contribution.dtype)
         contributions.append(contribution)

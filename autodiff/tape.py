@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from autodiff import source
-from autodiff.errors import tell
+from autodiff.errors import RETOLD, describe_operation, tell
 
 Array: TypeAlias = Any
 """What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
@@ -229,8 +229,11 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     arrays = operands if kind is None else tuple([x._data if isinstance(x, Variable) else x for x in operands])
     try:
         out = primitive.kernel(*arrays, **attributes)
-    except Exception as error:
+    except RETOLD as error:
         raise tell(error, primitive.name, operands, attributes) from error
+    except Exception as error:
+        error.add_note(f"in {describe_operation(primitive.name, operands, attributes)}")
+        raise
     if kind is None:
         if watcher := _watcher.get():
             watcher.operation(primitive, operands, attributes, out)
