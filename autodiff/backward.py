@@ -40,19 +40,26 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
     leaves = [variable for variable in variables if variable.node is None]
     create_graph = create_graph or (tape.is_recording() and any(leaf.listening for leaf in leaves))
     kept = [leaf for leaf in leaves if not leaf.listening] + [v for v in variables if v.node and v.retains_grad]
-    with tape.recording(create_graph), tape.during("backward"):
-        cotangents = walk(variables, seed, kept, create_graph=create_graph)
-        totals = [(v, _total_grad(v, cotangents[id(v)])) for v in kept if id(v) in cotangents]
-    for variable, total in totals:  # when nothing can fail any more
+
+    def totals() -> list[tuple[Variable, Variable]]:
+        with tape.during("backward"):
+            cotangents = walk(variables, seed, kept, create_graph=create_graph)
+            return [(v, _total_grad(v, cotangents[id(v)])) for v in kept if id(v) in cotangents]
+
+    for variable, total in tape.with_recording(create_graph, totals):  # stored when nothing can fail any more
         variable.grad = total
 
 
 def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_graph: bool) -> list[Array | None]:
     """Return ∂⟨seed, output⟩/∂x for each target x, None where no path leads, and leave every `.grad` alone."""
     variables = _made_from(targets, ancestry(output, stop=targets))
-    with tape.recording(create_graph), tape.during("backward"):
-        cotangents = walk(variables, seed, targets, create_graph=create_graph)
-    return [cotangents.get(id(target)) for target in targets]
+
+    def gradients() -> list[Array | None]:
+        with tape.during("backward"):
+            cotangents = walk(variables, seed, targets, create_graph=create_graph)
+            return [cotangents.get(id(target)) for target in targets]
+
+    return tape.with_recording(create_graph, gradients)
 
 
 def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable]:

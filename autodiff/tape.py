@@ -12,8 +12,8 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar, Token
-from typing import Any, ClassVar, Literal, TypeAlias
+from contextvars import ContextVar, Token, copy_context
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from autodiff.errors import RETOLD, describe_operation, tell
 
 Array: TypeAlias = Any
 """What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
+
+Result = TypeVar("Result")
 
 Rule: TypeAlias = Callable[..., Array] | None
 """`rule(g, out, *operands, **attributes)`: the cotangent of one operand, given the cotangent `g` of `out`.
@@ -333,6 +335,13 @@ class recording(contextlib.ContextDecorator):  # noqa: N801
 
     def __exit__(self, *exception: object) -> None:
         _recording.reset(self.tokens.pop())
+
+
+def with_recording(mode: bool, function: Callable[[], Result]) -> Result:
+    """Call a function with recording on or off; not even an interrupt can leave it so, as it can in a `with`."""
+    context = copy_context()
+    context.run(_recording.set, mode)
+    return context.run(function)
 
 
 def no_grad() -> recording:

@@ -131,16 +131,7 @@ def test_an_interrupted_backward_adds_all_gradients_or_none():
         assert model.added() in ({"w": 0, "b": 0}, {"w": 1, "b": 1})
 
 
-@pytest.mark.parametrize(
-    "prepare",
-    [
-        pytest.param(
-            prepare,
-            marks=pytest.mark.xfail(strict=True, reason="an interrupt in __enter__ or __exit__ leaves recording off"),
-        )
-        for prepare in (a_backward_pass, a_functional_gradient)
-    ],
-)
+@pytest.mark.parametrize("prepare", [a_backward_pass, a_functional_gradient])
 def test_recording_is_on_again_after_any_interrupt(prepare):
     for _, context in after_each_interrupt(prepare):
         assert context.run(is_recording)
