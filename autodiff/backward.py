@@ -11,6 +11,8 @@ its result. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.)
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 
@@ -41,13 +43,13 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
     create_graph = create_graph or (tape.is_recording() and any(leaf.listening for leaf in leaves))
     kept = [leaf for leaf in leaves if not leaf.listening] + [v for v in variables if v.node and v.retains_grad]
 
-    def totals() -> list[tuple[Variable, Variable]]:
+    def totals() -> list[Any]:
         with tape.during("backward"):
             cotangents = walk(variables, seed, kept, create_graph=create_graph)
-            return [(v, _total_grad(v, cotangents[id(v)])) for v in kept if id(v) in cotangents]
+            return [_total_grad(variable, cotangents.get(id(variable))) for variable in kept]
 
-    for variable, total in tape.with_recording(create_graph, totals):  # stored when nothing can fail any more
-        variable.grad = total
+    # Stored when nothing can fail any more, in one call to C, where no interrupt comes between two of them.
+    list(map(setattr, kept, repeat("grad"), tape.with_recording(create_graph, totals)))
 
 
 def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_graph: bool) -> list[Array | None]:
@@ -234,7 +236,9 @@ def _is_shared(contribution: Array, cotangent: Array, arguments: list[Array]) ->
     return id(contribution) in map(id, arguments)
 
 
-def _total_grad(variable: Variable, cotangent: Array) -> Variable:
-    """Return `variable.grad` and a cotangent added up."""
+def _total_grad(variable: Variable, cotangent: Array | None) -> Any:
+    """Return `variable.grad` and a cotangent, if there is one, added up."""
+    if cotangent is None:
+        return variable.grad
     total = cotangent if variable.grad is None else add(variable.grad, cotangent)
     return total if isinstance(total, Variable) else variable.result_type.of(total)
