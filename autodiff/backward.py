@@ -179,6 +179,9 @@ def _contributions(
     arguments = [variable, *node.inputs]
     if not as_variables:
         arguments = [x._data if isinstance(x, Variable) else x for x in arguments]
+    held = set(map(id, arguments))
+    if node.primitive.rule_for:
+        arguments = [arguments[0], tuple(arguments[1:])]
     contributions: list[Array | None] = []
     for operand, rule in zip(node.inputs, node.primitive.rules_of(node.inputs), strict=True):
         if rule is None or id(operand) not in among:
@@ -193,7 +196,7 @@ def _contributions(
         except Exception as error:
             error.add_note(f"in {describe_rule(node, variable, len(contributions))}")
             raise
-        if id(operand) in owned and _is_shared(contribution, cotangent, arguments):
+        if id(operand) in owned and _is_shared(contribution, cotangent, held):
             contribution = astype(contribution, dtype=contribution.dtype)
         contributions.append(contribution)
     if watcher:
@@ -229,11 +232,11 @@ def _fit(cotangent: Array, data: np.ndarray) -> Array:
     return cotangent
 
 
-def _is_shared(contribution: Array, cotangent: Array, arguments: list[Array]) -> bool:
+def _is_shared(contribution: Array, cotangent: Array, held: set[int]) -> bool:
     """Whether a contribution may share memory with something else: a rule may return its argument, or a view."""
     if isinstance(contribution, Variable) or contribution.base is not None or contribution is cotangent:
         return True
-    return id(contribution) in map(id, arguments)
+    return id(contribution) in held
 
 
 def _total_grad(variable: Variable, cotangent: Array | None) -> Any:

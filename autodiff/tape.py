@@ -178,7 +178,8 @@ def primitive(
         def scale(a, factor=2.0):
             return a * factor
 
-    An operation with any number of operands gives `rule_for(index)`, which returns the rule of one.
+    An operation with any number of operands gives `rule_for(index)`, which returns the rule of one. It is called with
+    all operands in one tuple, `rule(g, out, operands, **attributes)`: n rules that each took n would cost n².
     """
 
     def define(kernel: Callable[..., Array]) -> Callable[..., Array]:
@@ -323,7 +324,8 @@ class recording(contextlib.ContextDecorator):  # noqa: N801
 
     def __call__(self, function: Any) -> Any:
         """Decorate a function."""
-        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        later = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        if any(runs_later(function) for runs_later in later):
             raise TypeError(f"{function.__name__} runs after the call has returned; write `with …:` inside of it")
         return super().__call__(function)
 

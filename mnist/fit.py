@@ -147,14 +147,15 @@ def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
         _train_epoch(config, engine, model, run.optimizer, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
-        _check_finite(train.loss + test.loss, f"after epoch {epoch}", config)
+        penalty = _penalty(config, model)
+        _check_finite(train.loss + test.loss + penalty, f"after epoch {epoch}", config)
         row = {
             "epoch": epoch,
             "train_loss": train.loss,
             "train_accuracy": train.accuracy,
             "test_loss": test.loss,
             "test_accuracy": test.accuracy,
-            "l2_penalty": _penalty(config, model),
+            "l2_penalty": penalty,
             "seconds": seconds,
         }
         run.history.append(row)
@@ -191,6 +192,8 @@ def _check_finite(loss: float, moment: str, config: TrainConfig) -> None:
 
 def _penalty(config: TrainConfig, model: nets.Module) -> float:
     """Return λ/2·‖W‖² over the weights, which the loss does not contain."""
+    if not config.weight_decay:
+        return 0.0
     return config.weight_decay / 2 * sum(float(np.sum(p.data**2)) for p in model.parameters() if p.ndim > 1)
 
 

@@ -426,7 +426,7 @@ def test_other_images_of_the_same_form_are_recorded_as_custom(tmp_path):
 
 
 def test_anomaly_names_the_operation_that_gave_the_first_number_not_finite(tmp_path):
-    done = train(*SMALL, "--lr", "1e30", "--anomaly", "--out", tmp_path)
+    done = train(*SMALL, "--layers", "784", "20", "10", "--lr", "1e30", "--anomaly", "--out", tmp_path)
     assert done.returncode == 3
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
