@@ -11,13 +11,14 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar, Token
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from autodiff.errors import explain
+from autodiff import source
+from autodiff.errors import tell
 
 Array: TypeAlias = Any
 """What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
@@ -28,6 +29,7 @@ None says that the operand has no gradient."""
 
 _clock = itertools.count(1)
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def tick() -> int:
@@ -78,15 +80,20 @@ Variable.result_type = Variable
 
 
 class Node:
-    """One line of the tape: `result = primitive(*inputs, **attributes)`, and the moment it was written."""
+    """One line of the tape: `result = primitive(*inputs, **attributes)`, and when and where it was written."""
 
-    __slots__ = ("attributes", "inputs", "moment", "primitive")
+    __slots__ = ("attributes", "inputs", "moment", "place", "primitive", "seal")
+
+    seal: int | None
+    """A hash of all that a rule may read, by which a change behind the engine's back is noticed; see `anomaly`."""
 
     def __init__(self, primitive: Primitive, inputs: tuple[Array, ...], attributes: dict[str, Any]) -> None:
         self.primitive = primitive
         self.inputs = inputs
         self.attributes = attributes
         self.moment = next(_clock)
+        self.place = source.caller(3)  # past this, bind and the operation
+        self.seal = None
 
 
 class Primitive:
@@ -115,6 +122,43 @@ class Primitive:
 
 registry: dict[str, Primitive] = {}
 """Every primitive by its name, a student's own included."""
+
+
+Pass: TypeAlias = Literal["forward", "backward", "update"]
+
+
+class Watcher:
+    """Who looks on within a `with watching(…)`: the one seam for anomaly checks, traces, pictures and lessons."""
+
+    traces: ClassVar[bool] = False
+    """Whether rules and optimizers shall compute with variables even where arrays would do, so that each value of
+    theirs can be told from others."""
+
+    def operation(
+        self, primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str, Any], result: Array
+    ) -> None:
+        """See an operation that has just been done, on variables or on plain arrays, recorded or not."""
+
+    def begin(self, during: Pass) -> None:
+        """See a backward pass or an optimizer's step begin."""
+
+    def end(self) -> None:
+        """See it end."""
+
+    def rule(self, variable: Variable, index: int | None) -> None:
+        """See the rule of an operand about to be run; None: all have been, and contributions are about to be added."""
+
+    def step(self, variable: Variable, cotangent: Array, contributions: Sequence[Array | None]) -> None:
+        """See a step of a backward pass: a variable, its complete cotangent, and what goes to each operand, or None."""
+
+    def assign(self, variable: Variable, value: Array) -> None:
+        """See a variable about to be given the numbers of another value."""
+
+    def enter(self, module: Any) -> None:
+        """See a module about to compute its result."""
+
+    def leave(self, module: Any, result: Array) -> None:
+        """See the result of the module."""
 
 
 def primitive(
@@ -159,7 +203,7 @@ def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
             try:
                 given = signature.bind(*arguments, **attributes).arguments
             except TypeError as error:
-                raise explain(error, primitive.name, tuple(map(unwrap, arguments)), attributes) from error
+                raise tell(error, primitive.name, arguments, attributes) from error
             arguments = tuple(given.pop(name) for name in names[:arity])
             attributes = given
         return bind(primitive, arguments, {**defaults, **attributes} if defaults else attributes)
@@ -186,8 +230,10 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     try:
         out = primitive.kernel(*arrays, **attributes)
     except Exception as error:
-        raise explain(error, primitive.name, arrays, attributes) from error
+        raise tell(error, primitive.name, operands, attributes) from error
     if kind is None:
+        if watcher := _watcher.get():
+            watcher.operation(primitive, operands, attributes, out)
         return out
     result = kind.of(out)
     if result._data.base is not None:
@@ -195,6 +241,8 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     if tracked and _recording.get() and result._data.dtype.kind == "f" and _has_path(primitive, operands):
         result.node = Node(primitive, operands, attributes)
         result.tracked = True
+    if watcher := _watcher.get():
+        watcher.operation(primitive, operands, attributes, result)
     return result
 
 
@@ -229,6 +277,34 @@ def unwrap(value: Array) -> Array:
 def is_recording() -> bool:
     """Whether operations are being recorded in this thread and async context."""
     return _recording.get()
+
+
+def watcher() -> Watcher | None:
+    """Return who looks on in this thread and async context."""
+    return _watcher.get()
+
+
+@contextlib.contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Let someone look on at every operation and every step of a backward pass, in this thread and async context."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+@contextlib.contextmanager
+def during(pass_: Pass) -> Iterator[None]:
+    """Tell who looks on that what follows is a backward pass or an update."""
+    if (watcher := _watcher.get()) is None:
+        yield
+        return
+    watcher.begin(pass_)
+    try:
+        yield
+    finally:
+        watcher.end()
 
 
 class recording(contextlib.ContextDecorator):  # noqa: N801

@@ -13,12 +13,13 @@ import numpy as np
 import nets
 from mnist import data
 from mnist.agreement import compare
+from mnist.building import make_network
 from mnist.cli import parse, run
 from mnist.config import TrainConfig
 from mnist.data import CLASSES, PIXELS, Name
 from mnist.engines import Engine, by_autodiff, by_hand, tensorflow_on_each_device
 from mnist.errors import UserError
-from mnist.fit import batches, build
+from mnist.fit import batches
 from mnist.report import Report, page
 from mnist.witnesses import DIRECTIONS, clear_of_kinks, differences, doubt, hear, in_dtype
 from nets import checkpoint
@@ -114,7 +115,7 @@ def _engines(announce: Callable[[str], None]) -> dict[str, Engine]:
 
 def _new_network(config: CheckConfig, rng: np.random.Generator) -> nets.MLP:
     """Return the network with which a training begins, but with biases that are not 0: nothing hides behind a 0."""
-    model = build(config.training())
+    model = make_network(config.training())
     for parameter in model.parameters():
         if parameter.ndim == 1:
             parameter.data = (0.1 * rng.standard_normal(parameter.shape)).astype(parameter.dtype)

@@ -53,9 +53,16 @@ class TrainConfig:
     """Who computes the gradients: this engine, the derivation by hand, or tf.GradientTape."""
     out: Path | None = None
     """Folder for the results; by default the next free one of runs/001, runs/002, …"""
+    resume: Path | None = None
+    """Folder of a run to go on with, after its last whole epoch and with its own flags: no others, but --data-dir."""
 
     def __post_init__(self) -> None:
         """Raise UserError where a value makes no sense."""
+        if self.resume:
+            others = [f for f in dataclasses.fields(self) if f.name not in ("resume", "data_dir")]
+            if changed := [f.name for f in others if getattr(self, f.name) != f.default]:
+                flags = " ".join(f"--{name.replace('_', '-')}" for name in changed)
+                raise UserError(f"--resume {self.resume}: the run goes on with its own flags; leave out {flags}")
         if len(self.layers) < 2 or self.layers[0] != PIXELS or self.layers[-1] != CLASSES or min(self.layers) < 1:
             widths = " ".join(map(str, self.layers))
             raise UserError(f"--layers {widths}: must run from {PIXELS} pixels to {CLASSES} classes")

@@ -268,7 +268,7 @@ def test_an_error_in_a_kernel_of_ones_own_names_it(define):
     def picky(a):
         raise KeyError("no") if a.size else ValueError("empty.")
 
-    with pytest.raises(ValueError, match=r"picky\(float64\(0,\)\): empty\."):
+    with pytest.raises(ValueError, match=r"picky\(float64\(0,\)\) at .*py:\d+ \(picky\(np.zeros\(0\)\)\): empty\."):
         picky(np.zeros(0))
     with pytest.raises(KeyError) as error:
         picky(np.zeros(2))

@@ -202,6 +202,7 @@ def test_all_three_agree_step_by_step_over_an_epoch(digits, tf, device, dtype):
 
 
 def test_tensorflow_computes_in_full_float32_and_deterministically(tf):
+    tf.config.experimental.enable_tensor_float_32_execution(True)
     load_engine("tensorflow")
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
     from tensorflow.python.framework import config

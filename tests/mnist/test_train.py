@@ -20,7 +20,7 @@ from nets import checkpoint
 
 ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("MNIST_DATA_DIR"))
-FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors"]
+FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors", "state.safetensors"]
 ENGINES = ["autodiff", "manual", "tensorflow"]
 SMALL = ["--dataset", "mnist-5k", "--epochs", "1", "--layers", "784", "10"]
 
