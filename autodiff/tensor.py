@@ -158,6 +158,8 @@ class Tensor(Operators):
             gradient: the cotangent to start from, of this tensor's shape; 1 for a scalar if not given.
             create_graph: record the gradients too, so that they can be differentiated.
 
+        Two threads must not call it at once for results that share a leaf: one's addition could be lost.
+
         Raises:
             GradientError: this tensor is not recorded, is no scalar and has no `gradient` given, or a value
                 that a rule needs was changed since.

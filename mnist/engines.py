@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import autodiff as ad
 import nets
 from autodiff import Tensor
 from mnist.config import EngineName
-from mnist.errors import UserError
+from mnist.errors import DivergenceError, UserError
 from nets import manual
 
 Engine = Callable[[nets.MLP, Any, Any], float]
@@ -54,6 +55,15 @@ def by_autodiff(model: nets.MLP, x: Any, y: Any) -> float:
     loss = nets.cross_entropy(model(x), y)
     loss.backward()
     return float(loss.item())
+
+
+def by_autodiff_watched(model: nets.MLP, x: Any, y: Any) -> float:
+    """Do the same within `ad.anomaly`. Raises DivergenceError at the first number that is not finite."""
+    try:
+        with ad.anomaly():
+            return by_autodiff(model, x, y)
+    except FloatingPointError as error:
+        raise DivergenceError(f"--anomaly: {error} Lower --lr, or look at the data") from error
 
 
 def by_hand(model: nets.MLP, x: Any, y: Any) -> float:

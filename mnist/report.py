@@ -74,7 +74,8 @@ def _heading(report: Report) -> Iterator[str]:
     for dtype, bound in BOUNDS.items():
         if (wider := bound_for(dtype, dtype, report.doubt)) > bound:
             sure = f"labels have probability 1 − {report.doubt:.0e}, so A − Y loses digits"
-            yield f"certainty    {sure}: in {dtype} the bound is {wider:.0e}"
+            so = f"the bound in {dtype} is {wider:.0e}" if wider < 1 else f"none is left in {dtype}"
+            yield f"certainty    {sure}: {so}"
 
 
 def _table(dtype: str, comparisons: Sequence[Comparison]) -> Iterator[str]:

@@ -92,6 +92,7 @@ class Optimizer:
                         move(parameter, self.state.setdefault(parameter, {}), group)
 
     def _move(self, parameter: Parameter, state: dict[str, Any], settings: dict[str, Any]) -> None:
+        parameter.data = parameter.data  # which says that it changes, should an interrupt come before it has
         parameter.data = self.update(parameter.data, unwrap(parameter.grad), state, settings)
 
     def _move_traced(self, parameter: Parameter, state: dict[str, Any], settings: dict[str, Any]) -> None:

@@ -37,7 +37,8 @@ def formula(
     cotangent, result = _symbol(out, out, barred("y")), _symbol(out, out, "y")
     steps = _Steps()
     with tape.recording(False), tape.watching(steps), np.errstate(all="ignore"):
-        written = rule(cotangent, result, *symbols, **attributes)
+        operands_of_rule = (tuple(symbols),) if primitive.rule_for else symbols
+        written = rule(cotangent, result, *operands_of_rule, **attributes)
     return f"{barred(names[index])} = {steps.write(written)}"
 
 

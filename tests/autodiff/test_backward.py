@@ -691,3 +691,26 @@ def test_a_rule_may_give_one_number_for_all_and_its_failure_names_it():
     with pytest.raises(ValueError, match="broadcast") as error:
         broken(x).sum().backward()
     assert "broken_test" in str(error.value)
+
+
+def test_a_rule_may_give_its_operand_which_the_gradient_does_not_share():
+    @ad.primitive("half_square_test", lambda g, out, a: a)
+    def half_square(a):
+        return np.sum(a * a / 2)
+
+    x = leaf(3)
+    half_square(x).backward()
+    np.testing.assert_array_equal(x.grad.data, x.data)
+    assert not np.shares_memory(x.grad.data, x.data)
+
+
+def test_backward_within_a_function_gives_its_own_variables_no_grad():
+    own = []
+
+    def f(x):
+        own.append(x)
+        (x * x).backward()
+        return x
+
+    ad.grad(f)(3.0)
+    assert own[0].grad is None

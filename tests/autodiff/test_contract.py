@@ -59,7 +59,7 @@ def test_the_value_is_numpys(name, data):
     result, want = trial.of(map(ad.Tensor, trial.operands)), trial.numpy(*trial.points)
     assert type(result) is ad.Tensor
     assert (result.shape, result.dtype) == (want.shape, want.dtype)
-    eps = np.finfo(want.dtype).eps if is_real(want) else 0
+    eps = max((np.finfo(x.dtype).eps for x in (want, *trial.points) if is_real(want)), default=0)
     np.testing.assert_allclose(result.data, want, rtol=16 * eps, atol=32 * eps * np.abs(want).max(initial=1))
 
 

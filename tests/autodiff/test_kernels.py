@@ -484,3 +484,11 @@ def test_log_softmax_backward_of_infinities_and_nan(kernels):
 def test_log_softmax_of_no_logits_is_an_error(kernels, shape):
     with pytest.raises(ValueError):
         kernels.log_softmax(np.zeros(shape, np.float32))
+
+
+@every_rung
+def test_log_softmax_of_one_number_is_an_array_too(kernels):
+    number, certain = np.array(2.5, np.float32), np.array(0, np.float32)
+    for result in (kernels.log_softmax(number, None), kernels.log_softmax_backward(number, certain, None)):
+        assert type(result) is np.ndarray
+        assert (result.shape, result.dtype, result.item()) == ((), np.float32, 0.0)

@@ -48,7 +48,8 @@ class Trial:
         """The rules, as functions of a cotangent alone, that of `out`."""
         for rule in registry[self.name].rules_of(self.operands):
             if rule is not None:
-                yield lambda g, rule=rule: np.asarray(rule(g, out, *self.operands, **self.attributes))
+                operands = (self.operands,) if registry[self.name].rule_for else self.operands
+                yield lambda g, rule=rule, xs=operands: np.asarray(rule(g, out, *xs, **self.attributes))
 
     def gradients(self, g, **options):
         """The gradients by `backward`, of points made leaves, and the result; None where no rule leads."""

@@ -298,6 +298,13 @@ def test_a_false_value_is_found_in_the_loss(run, alone, monkeypatch):
     assert "BROKEN: loss in float64: engine differs from by hand, differences" in out.splitlines()
 
 
+def test_a_forgotten_bias_does_not_hide_behind_a_0(run, alone, monkeypatch):
+    monkeypatch.setattr(registry["add"], "kernel", lambda a, b: a)
+    status, out, _ = run(*SMALL)
+    assert status == 1
+    assert "BROKEN: loss in float64: engine differs from by hand, differences" in out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("factor", "dtypes"), [(1 + 1e-10, []), (1 + 1e-8, ["float64"]), (1 + 1e-4, ["float64", "float32"])]
 )
@@ -427,8 +434,21 @@ def test_a_network_that_is_sure_of_the_labels_has_the_bound_that_its_digits_allo
         for dtype, usual, half_epsilon in (("float64", 1e-9, 2**-53), ("float32", 1e-5, 2**-24)):
             (bound,) = {c["bound"] for c in report["comparisons"] if (c["dtype"], c["against"]) == (dtype, "by hand")}
             assert bound == pytest.approx(max(usual, 16 * half_epsilon / report["doubt"]))
-            assert (bound > usual) == any(f"in {dtype} the bound is {bound:.0e}" in line for line in told)
+            said = f"the bound in {dtype} is {bound:.0e}" if bound < 1 else f"none is left in {dtype}"
+            assert (bound > usual) == any(said in line for line in told)
         assert bound > usual  # in float32 it always is
+
+
+def test_where_no_digit_is_left_it_says_so(run, alone, save, digits):
+    _, (label,) = digits.train.batch(np.random.default_rng([0, 1]).permutation(4000)[:1])
+
+    def be_certain(model):
+        model[0].weight.data[:] = 0
+        model[0].bias.data[label] = 90
+
+    status, out, _ = run("--weights", save((784, 10), change=be_certain), "--batch-size", 1)
+    assert status == 0
+    assert "labels have probability 1 − 7e-39, so A − Y loses digits: none is left in float32" in out
 
 
 def test_a_false_rule_is_found_in_a_sure_network_too(run, alone, monkeypatch, sure_path):

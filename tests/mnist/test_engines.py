@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import nets
+from mnist.building import make_optimizer
 from mnist.config import TrainConfig
 from mnist.engines import load_engine, tensorflow_on_each_device
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
-from mnist.fit import batches, make_optimizer
+from mnist.fit import batches
 
 NETWORKS = {
     "no hidden layer": (784, 10),

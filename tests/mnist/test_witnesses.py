@@ -182,6 +182,14 @@ def test_a_unit_that_is_exactly_0_for_having_no_terms_is_no_reason_to_leave_an_i
     assert clear_of_kinks(model, x).all()
 
 
+def test_a_unit_below_which_all_are_closed_has_no_terms_but_its_bias():
+    model = network((4, 5, 5, 3))
+    model[0].bias.data[:] = -100.0
+    model[2].bias.data[:] = 1e-6
+    x, _ = batch(model, 8)
+    assert clear_of_kinks(model, x).all()
+
+
 @pytest.mark.parametrize("widths", [(784, 128, 64, 10), (784, *[16] * 9, 10)], ids=str)
 def test_what_float32_rounds_stays_well_below_what_is_allowed_for(digits, widths):
     model = network(widths, dtype=np.float32)

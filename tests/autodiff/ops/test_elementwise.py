@@ -35,6 +35,11 @@ def test_mixed_second_derivatives_of_a_power(a, b):
     assert ad.grad(by_b, 1)(a, b).item() == pytest.approx(a**b * np.log(a) ** 2, rel=1e-13)
 
 
+def test_the_mixed_second_derivative_is_a_number_at_the_zeroth_power_of_zero_too():
+    """There the gradient counts a as 1, and so does the derivative of b·aᵇ⁻¹ by b; the mathematics has no answer."""
+    assert ad.grad(ad.grad(ad.power), 1)(0.0, 0.0).item() == 1
+
+
 # ── the edges of the numbers ────────────────────────────────────────────────────────────────────────────
 
 
