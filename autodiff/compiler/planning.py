@@ -146,7 +146,7 @@ class Plan:
             number += 1
             for unit in step.units if isinstance(step, Region) else [step]:
                 number += not (isinstance(step, Region) and step.is_shared)
-                for operation in unit.operations if isinstance(unit, Loop) else [unit.operation]:
+                for operation in operations_of(unit):
                     yield Moment(number, unit, operation, self.reads(operation))
 
     # ── the order ───────────────────────────────────────────────────────────────────────────────────────
@@ -239,6 +239,9 @@ class Plan:
                 last.units += step.units
             else:
                 merged.append(step)
+        for step in merged:
+            if isinstance(step, Region):
+                step.units = self._units([op for unit in step.units for op in operations_of(unit)])
         return merged
 
     # ── what is kept ────────────────────────────────────────────────────────────────────────────────────
@@ -248,11 +251,16 @@ class Plan:
         stored = {value.id for value in needed(self.graph)}
         for step in self.steps:
             for unit in step.units if isinstance(step, Region) else [step]:
-                operations = unit.operations if isinstance(unit, Loop) else [unit.operation]
+                operations = operations_of(unit)
                 own = {op.output.id for op in operations if not is_reduction(op)} if isinstance(unit, Loop) else set()
                 stored |= {op.output.id for op in operations if not isinstance(unit, Loop) or is_reduction(op)}
                 stored |= {value.id for op in operations for value, _ in self.reads(op) if value.id not in own}
         return stored
+
+
+def operations_of(unit: Loop | Product | Call | Numbers) -> list[Operation]:
+    """Return the operations that a unit does, in order."""
+    return unit.operations if isinstance(unit, Loop) else [unit.operation]
 
 
 def names(space: tuple[int, ...]) -> Index:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from types import ModuleType
 
 import numpy as np
 
@@ -70,7 +71,10 @@ class Program:
         self._copied = [(leaf, new) for leaf, new in self.graph.assignments if self._in_place.get(new.id) is not leaf]
         self._arena = aligned(max((place.end for place in self._places.values()), default=0))
         self._out_of_range = np.zeros(1, np.uint8)
-        self._module = store.load(self.source)
+        module = store.load(self.source)
+        self._steps = [_Function(step, module) if isinstance(step, Segment) else step for step in self.emitted.steps]
+        self._forms = [(v.id, None if is_weak(v) else v.shape) for v in self.leaves]
+        self._targets = {leaf.id for leaf, _ in self.graph.assignments}
         self._lock = threading.Lock()
 
     def report(self) -> str:
@@ -108,37 +112,26 @@ class Program:
 
     def _run(self, leaves: Sequence[Array]) -> list[Array]:
         held: dict[int, Array] = {id_: np.empty(v.shape or (1,), v.dtype) for id_, v in self._own.items()}
-        for value, leaf in zip(self.leaves, leaves, strict=True):
-            if not is_weak(value):
-                if not leaf.flags.c_contiguous:
-                    leaf = np.ascontiguousarray(leaf)
-                if not value.shape:
-                    leaf = leaf.reshape(1)
-            held[value.id] = leaf
-        for step in self.emitted.steps:
-            if isinstance(step, Segment):
-                self._run_segment(step, held)
+        written_back = []
+        for (id_, shape), leaf in zip(self._forms, leaves, strict=True):
+            if shape is None:
+                held[id_] = leaf
+                continue
+            array = leaf if leaf.flags.c_contiguous else np.ascontiguousarray(leaf)
+            if array is not leaf and id_ in self._targets:
+                written_back.append((leaf, array))
+            held[id_] = array if shape else array.reshape(1)
+        for step in self._steps:
+            if isinstance(step, _Function):
+                step.run(held, self._arena, self._out_of_range)
             else:
                 self._call(step, held)
         results = [self._output(value, held) for value in self.graph.outputs]
         for leaf, new in self._copied:
             held[leaf.id][...] = held.get(new.id, new.data)
+        for leaf, array in written_back:
+            leaf[...] = array
         return results
-
-    def _run_segment(self, segment: Segment, held: dict[int, Array]) -> None:
-        arrays = [held[value.id] for value in segment.arguments]
-        alone = getattr(self._module, segment.name)
-        self._out_of_range[0] = 0
-        if not (segment.is_shared and self._by_team(segment, arrays)):
-            alone(*arrays, self._arena, self._out_of_range)
-        if self._out_of_range[0]:
-            raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
-
-    def _by_team(self, segment: Segment, arrays: list[Array]) -> bool:
-        """Have the team of threads run a segment, or return False."""
-        by_team = getattr(self._module, f"{segment.name}_by_team")
-        limit = sum(region.work for region in segment.regions) * LATE
-        return team.share(limit, by_team, team.size, *arrays, self._arena, self._out_of_range)
 
     def _call(self, step: Call | Numbers, held: dict[int, Array]) -> None:
         """Run an operation's own kernel."""
@@ -146,12 +139,31 @@ class Program:
         inputs = [_as_traced(v, held) for v in operation.inputs]
         result = operation.primitive.kernel(*inputs, **operation.attributes)
         out = operation.output
-        held[out.id] = float(result) if is_weak(out) else np.ascontiguousarray(result).reshape(out.shape or (1,))
+        held[out.id] = float(result) if is_weak(out) else np.array(result, order="C").reshape(out.shape or (1,))
 
     def _output(self, value: Value, held: dict[int, Array]) -> Array:
         array = _as_traced(value, held)
         shared = value.operation is None or value.id in self._in_place
         return array.copy() if shared and isinstance(array, np.ndarray) else array
+
+
+class _Function:
+    """A segment's machine code, for one thread and for a team."""
+
+    def __init__(self, segment: Segment, module: ModuleType) -> None:
+        self._alone = getattr(module, segment.name)
+        self._by_team = getattr(module, f"{segment.name}_by_team") if segment.is_shared else None
+        self._ids = [value.id for value in segment.arguments]
+        self._limit = sum(region.work for region in segment.regions) * LATE
+
+    def run(self, held: dict[int, Array], arena: np.ndarray, out_of_range: np.ndarray) -> None:
+        """Run it on the arrays that are held, by a team if that pays and there is one."""
+        arguments = [*map(held.__getitem__, self._ids), arena, out_of_range]
+        if not (self._by_team and team.share(self._limit, self._by_team, team.size, *arguments)):
+            self._alone(*arguments)
+        if out_of_range[0]:
+            out_of_range[0] = 0
+            raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
 
 
 def aligned(size: int) -> np.ndarray:
