@@ -23,7 +23,7 @@ _MOST_VERSIONS = 8
 
 
 def jit(f: Callable[..., Any], *, without: Collection[str] = ()) -> Jit:
-    """Return f compiled: the first call runs f and traces it, later ones run machine code.
+    """Return f compiled: the first call traces f, and it and all later ones run machine code.
 
     Args:
         f: a function of Tensors, arrays and numbers. It may close over modules, optimizers and tensors, call
@@ -66,10 +66,11 @@ class Jit:
                 return version.run(args)
         self._last = version = _Version(self._f, self._without)
         out = version.trace(args)
-        if version.is_settled:
-            versions.insert(0, version)
-            del versions[_MOST_VERSIONS:]
-        return out
+        if not version.is_settled:
+            return out
+        versions.insert(0, version)
+        del versions[_MOST_VERSIONS:]
+        return version.run_instead(args)
 
     @property
     def graph(self) -> Graph:
@@ -111,6 +112,11 @@ class _Version:
         self._guards = [*tracer.guards.values(), *surroundings]
         self.is_settled = tracer.is_settled
         return self._out
+
+    def run_instead(self, args: Arguments) -> Any:
+        """Undo what the trace did and do it in machine code, so that the first call gives the bits of any other."""
+        self._tracer.undo()
+        return self.run(args)
 
     def holds(self, args: Arguments) -> bool:
         """Whether a call would be traced as it was then."""

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+import autodiff as ad
 import nets
 from mnist import data, state
 from mnist.config import TrainConfig
@@ -25,6 +27,9 @@ from mnist.state import DataStamp, Row, State
 from nets.schedules import SCHEDULES
 
 Announce = Callable[[str], None]
+
+Step = Callable[[Any, Any], float]
+"""Takes a batch x (m, 784) and its labels y (m,), moves the network, and returns the mean cross-entropy before."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +144,13 @@ def _train(
 def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
     """Train the epochs that are left one by one, and yield the row that each adds to the history."""
     config, model = run.config, run.model
+    step = _make_step(config, engine, model, run.optimizer)
     steps_each = len(range(0, len(digits.train), config.batch_size))
     first, steps = len(run.history) * steps_each, config.epochs * steps_each
     rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(first, steps))
     for epoch in range(len(run.history) + 1, config.epochs + 1):
         start = time.perf_counter()
-        _train_epoch(config, engine, model, run.optimizer, rates, digits.train, epoch)
+        _train_epoch(config, step, run.optimizer, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
         penalty = _penalty(config, model)
@@ -164,8 +170,7 @@ def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
 
 def _train_epoch(
     config: TrainConfig,
-    engine: Engine,
-    model: nets.MLP,
+    step: Step,
     optimizer: nets.Optimizer,
     rates: Iterator[float],
     split: data.Split,
@@ -174,14 +179,31 @@ def _train_epoch(
     """Take a step on each batch of an epoch, each at the next of the learning rates."""
     rows = list(batches(len(split), config.batch_size, config.seed, epoch))
     bar = tqdm(rows, f"epoch {epoch}/{config.epochs}", unit="batch", leave=False, disable=None, mininterval=0.2)
-    for step, chosen in enumerate(bar, 1):
-        x, y = split.batch(chosen)
+    for number, chosen in enumerate(bar, 1):
+        optimizer.lr = next(rates)
+        _check_finite(step(*split.batch(chosen)), f"at step {number} of epoch {epoch}", config)
+    optimizer.zero_grad()  # which would only be copied
+
+
+def _make_step(config: TrainConfig, engine: Engine, model: nets.MLP, optimizer: nets.Optimizer) -> Step:
+    """Return what moves the network by a batch, and gives the loss before."""
+
+    def step(x: Any, y: Any) -> float:
         optimizer.zero_grad()
         loss = engine(model, x, y)
-        _check_finite(loss, f"at step {step} of epoch {epoch}", config)
-        optimizer.lr = next(rates)
+        if math.isfinite(loss):
+            optimizer.step()
+        return loss
+
+    @ad.jit
+    def compiled_step(x: Any, y: Any) -> ad.Tensor:
+        loss = nets.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
         optimizer.step()
-    optimizer.zero_grad()  # which would only be copied
+        return loss
+
+    return (lambda x, y: float(compiled_step(x, y).item())) if config.jit else step
 
 
 def _check_finite(loss: float, moment: str, config: TrainConfig) -> None:

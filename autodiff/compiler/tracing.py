@@ -45,6 +45,7 @@ class SourceTracer(Tracer):
         self._assigned: dict[int, tuple[Variable, Value, Value]] = {}
         self._entries: dict[tuple[int, str], Entry] = {}
         self._owners: dict[int, Variable] = {}
+        self._gradients: dict[int, tuple[Variable, Any]] = {}
         self._reset: set[int] = set()
         self._kind: type[Variable] = Variable
 
@@ -80,6 +81,7 @@ class SourceTracer(Tracer):
             return
         self.leaves.append(leaf)
         if id(leaf) not in self._reset:
+            self._gradients[id(leaf)] = leaf, leaf.grad
             had_none = leaf.grad is None
             self.guards[id(leaf)] = lambda args: (leaf.grad is None) is had_none
         if leaf.grad is not None:
@@ -145,6 +147,15 @@ class SourceTracer(Tracer):
         self.graph.outputs = [self.value_of(item) for item in left]
         return kept
 
+    def undo(self) -> None:
+        """Give everything back the numbers that it had before the trace."""
+        for variable, leaf, _ in self._assigned.values():
+            variable._data = leaf.data
+        for entry in self._entries.values():
+            entry.holder[entry.key] = entry.before
+        for variable, gradient in self._gradients.values():
+            variable.grad = gradient
+
     def assigned(self) -> list[Variable]:
         """Return the variables that were given new numbers."""
         return [variable for variable, _, _ in self._assigned.values()]
@@ -183,6 +194,7 @@ class Entry:
         self.key = key
         self.value = value
         self.item = item
+        self.before = holder[key]
         self.new: Value | None = None
 
 

@@ -445,3 +445,31 @@ def test_anomaly_looks_into_this_engine_alone():
     done = train("--engine", "manual", "--anomaly")
     assert done.returncode == 2
     assert "leave out --engine manual" in done.stderr
+
+
+def test_a_compiled_run_learns_the_same_and_goes_on_bit_for_bit(tmp_path):
+    flags = [*SMALL, "--layers", "784", "12", "10", "--epochs", "3", "--optimizer", "adam"]
+    for name, more in (("eager", []), ("compiled", ["--jit"])):
+        done = train(*flags, *more, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    eager, compiled = (history_of(tmp_path / name) for name in ("eager", "compiled"))
+    for a, b in zip(eager, compiled, strict=True):
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-3)
+        assert a["test_accuracy"] == pytest.approx(b["test_accuracy"], abs=0.004)
+
+    process = start(*flags, "--jit", "--out", tmp_path / "cut")
+    while process.poll() is None and not (tmp_path / "cut" / "state.safetensors").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    done = train("--resume", tmp_path / "cut")
+    assert done.returncode == 0, done.stderr
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("compiled", "cut")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(("flags", "words"), [(["--engine", "manual"], "--engine manual"), (["--anomaly"], "--jit")])
+def test_what_cannot_be_compiled_is_one_line(flags, words):
+    done = train("--jit", *flags)
+    assert done.returncode == 2
+    assert f"leave out {words}" in done.stderr
