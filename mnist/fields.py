@@ -13,7 +13,7 @@ Kind = TypeVar("Kind")
 def from_json(kind: type[Kind], fields: Any) -> Kind:
     """Return the dataclass whose fields, as JSON has them, are these and no others.
 
-    A field may be an int, float, str, Path, a Literal of str, a tuple of any length, or one of these or None.
+    A field may be a bool, int, float, str, Path, a Literal of str, a tuple of any length, or one of these or None.
 
     Raises:
         ValueError: a field is missing, unknown or of another type.
@@ -39,6 +39,6 @@ def _value(hint: Any, value: Any, name: str) -> Any:
         return float(value)
     if hint is Path and type(value) is str:
         return Path(value)
-    if hint in (int, str) and type(value) is hint:
+    if hint in (bool, int, str) and type(value) is hint:
         return value
     raise ValueError(f"{name} is not what it should be: {value!r:.50}")
