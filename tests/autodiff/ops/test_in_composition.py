@@ -15,8 +15,8 @@ PLACES = np.array([[2, 0, 2], [1, 1, 0], [0, 2, 1]])
 MASK = random(SHAPE, 5) > 0
 
 OPERATIONS = {
-    **{name: (getattr(ad, name), [make(SHAPE)]) for name, _, _, make in UNARY},
-    **{name: (getattr(ad, name), [make_a(SHAPE), make_b(SHAPE, 1)]) for name, _, _, make_a, make_b in BINARY},
+    **{name: (getattr(ad, name), [make(SHAPE)]) for name, *_, make in UNARY},
+    **{name: (getattr(ad, name), [make_a(SHAPE), make_b(SHAPE, 1)]) for name, *_, make_a, make_b in BINARY},
     "where": (lambda a, b: ad.where(MASK, a, b), [random(SHAPE), random(SHAPE, 1)]),
     "sum": (lambda a: ad.sum(a, axis=0), [random(SHAPE)]),
     "max": (lambda a: ad.max(a, axis=0), [apart(SHAPE)]),
