@@ -5,17 +5,19 @@ its derivative rules beside it), `backward.py` (the tape read backwards), `tenso
 user), `transforms.py` (grad, vjp, jvp and their nesting). `kernels/` holds the loops that do the arithmetic.
 """
 
+from autodiff.anomaly import anomaly
 from autodiff.check import check_gradients
 from autodiff.errors import GradientError
 from autodiff.ops import *  # noqa: F403
 from autodiff.ops import __all__ as _operations
 from autodiff.tape import no_grad, primitive
 from autodiff.tensor import Tensor
-from autodiff.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp
+from autodiff.transforms import grad, hessian, jacobian, jvp, trace, value_and_grad, vjp
 
 __all__ = [
     "GradientError",
     "Tensor",
+    "anomaly",
     "check_gradients",
     "grad",
     "hessian",
@@ -23,6 +25,7 @@ __all__ = [
     "jvp",
     "no_grad",
     "primitive",
+    "trace",
     "value_and_grad",
     "vjp",
     *_operations,

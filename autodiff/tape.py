@@ -11,16 +11,19 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
-from contextvars import ContextVar, Token
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar, Token, copy_context
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
-from autodiff.errors import explain
+from autodiff import source
+from autodiff.errors import RETOLD, describe_operation, tell
 
 Array: TypeAlias = Any
 """What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
+
+Result = TypeVar("Result")
 
 Rule: TypeAlias = Callable[..., Array] | None
 """`rule(g, out, *operands, **attributes)`: the cotangent of one operand, given the cotangent `g` of `out`.
@@ -28,6 +31,7 @@ None says that the operand has no gradient."""
 
 _clock = itertools.count(1)
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def tick() -> int:
@@ -78,15 +82,20 @@ Variable.result_type = Variable
 
 
 class Node:
-    """One line of the tape: `result = primitive(*inputs, **attributes)`, and the moment it was written."""
+    """One line of the tape: `result = primitive(*inputs, **attributes)`, and when and where it was written."""
 
-    __slots__ = ("attributes", "inputs", "moment", "primitive")
+    __slots__ = ("attributes", "inputs", "moment", "place", "primitive", "seal")
+
+    seal: int | None
+    """A hash of all that a rule may read, by which a change behind the engine's back is noticed; see `anomaly`."""
 
     def __init__(self, primitive: Primitive, inputs: tuple[Array, ...], attributes: dict[str, Any]) -> None:
         self.primitive = primitive
         self.inputs = inputs
         self.attributes = attributes
         self.moment = next(_clock)
+        self.place = source.caller(3)  # past this, bind and the operation
+        self.seal = None
 
 
 class Primitive:
@@ -117,6 +126,43 @@ registry: dict[str, Primitive] = {}
 """Every primitive by its name, a student's own included."""
 
 
+Pass: TypeAlias = Literal["forward", "backward", "update"]
+
+
+class Watcher:
+    """Who looks on within a `with watching(…)`: the one seam for anomaly checks, traces, pictures and lessons."""
+
+    traces: ClassVar[bool] = False
+    """Whether rules and optimizers shall compute with variables even where arrays would do, so that each value of
+    theirs can be told from others."""
+
+    def operation(
+        self, primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str, Any], result: Array
+    ) -> None:
+        """See an operation that has just been done, on variables or on plain arrays, recorded or not."""
+
+    def begin(self, during: Pass) -> None:
+        """See a backward pass or an optimizer's step begin."""
+
+    def end(self) -> None:
+        """See it end."""
+
+    def rule(self, variable: Variable, index: int | None) -> None:
+        """See the rule of an operand about to be run; None: all have been, and contributions are about to be added."""
+
+    def step(self, variable: Variable, cotangent: Array, contributions: Sequence[Array | None]) -> None:
+        """See a step of a backward pass: a variable, its complete cotangent, and what goes to each operand, or None."""
+
+    def assign(self, variable: Variable, value: Array) -> None:
+        """See a variable about to be given the numbers of another value."""
+
+    def enter(self, module: Any) -> None:
+        """See a module about to compute its result."""
+
+    def leave(self, module: Any, result: Array) -> None:
+        """See the result of the module."""
+
+
 def primitive(
     name: str, *rules: Rule, rule_for: Callable[[int], Rule] | None = None
 ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
@@ -132,7 +178,8 @@ def primitive(
         def scale(a, factor=2.0):
             return a * factor
 
-    An operation with any number of operands gives `rule_for(index)`, which returns the rule of one.
+    An operation with any number of operands gives `rule_for(index)`, which returns the rule of one. It is called with
+    all operands in one tuple, `rule(g, out, operands, **attributes)`: n rules that each took n would cost n².
     """
 
     def define(kernel: Callable[..., Array]) -> Callable[..., Array]:
@@ -159,7 +206,7 @@ def _operation(primitive: Primitive, arity: int) -> Callable[..., Array]:
             try:
                 given = signature.bind(*arguments, **attributes).arguments
             except TypeError as error:
-                raise explain(error, primitive.name, tuple(map(unwrap, arguments)), attributes) from error
+                raise tell(error, primitive.name, arguments, attributes) from error
             arguments = tuple(given.pop(name) for name in names[:arity])
             attributes = given
         return bind(primitive, arguments, {**defaults, **attributes} if defaults else attributes)
@@ -185,9 +232,14 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     arrays = operands if kind is None else tuple([x._data if isinstance(x, Variable) else x for x in operands])
     try:
         out = primitive.kernel(*arrays, **attributes)
+    except RETOLD as error:
+        raise tell(error, primitive.name, operands, attributes) from error
     except Exception as error:
-        raise explain(error, primitive.name, arrays, attributes) from error
+        error.add_note(f"in {describe_operation(primitive.name, operands, attributes)}")
+        raise
     if kind is None:
+        if watcher := _watcher.get():
+            watcher.operation(primitive, operands, attributes, out)
         return out
     result = kind.of(out)
     if result._data.base is not None:
@@ -195,6 +247,8 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     if tracked and _recording.get() and result._data.dtype.kind == "f" and _has_path(primitive, operands):
         result.node = Node(primitive, operands, attributes)
         result.tracked = True
+    if watcher := _watcher.get():
+        watcher.operation(primitive, operands, attributes, result)
     return result
 
 
@@ -231,6 +285,34 @@ def is_recording() -> bool:
     return _recording.get()
 
 
+def watcher() -> Watcher | None:
+    """Return who looks on in this thread and async context."""
+    return _watcher.get()
+
+
+@contextlib.contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Let someone look on at every operation and every step of a backward pass, in this thread and async context."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+@contextlib.contextmanager
+def during(pass_: Pass) -> Iterator[None]:
+    """Tell who looks on that what follows is a backward pass or an update."""
+    if (watcher := _watcher.get()) is None:
+        yield
+        return
+    watcher.begin(pass_)
+    try:
+        yield
+    finally:
+        watcher.end()
+
+
 class recording(contextlib.ContextDecorator):  # noqa: N801
     """Turn recording on or off within a `with`, for this thread and async context alone."""
 
@@ -242,7 +324,8 @@ class recording(contextlib.ContextDecorator):  # noqa: N801
 
     def __call__(self, function: Any) -> Any:
         """Decorate a function."""
-        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        later = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        if any(runs_later(function) for runs_later in later):
             raise TypeError(f"{function.__name__} runs after the call has returned; write `with …:` inside of it")
         return super().__call__(function)
 
@@ -254,6 +337,13 @@ class recording(contextlib.ContextDecorator):  # noqa: N801
 
     def __exit__(self, *exception: object) -> None:
         _recording.reset(self.tokens.pop())
+
+
+def with_recording(mode: bool, function: Callable[[], Result]) -> Result:
+    """Call a function with recording on or off; not even an interrupt can leave it so, as it can in a `with`."""
+    context = copy_context()
+    context.run(_recording.set, mode)
+    return context.run(function)
 
 
 def no_grad() -> recording:

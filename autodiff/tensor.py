@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any, SupportsIndex
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +12,11 @@ from autodiff import ops
 from autodiff.backward import backward
 from autodiff.errors import GradientError, describe
 from autodiff.interop import FUNCTIONS, UFUNCS, WRITERS, plain, unrecorded
-from autodiff.tape import Array, Variable, shape_of, tick, unwrap
-
-_NOT_IN_PLACE = (
-    "a Tensor cannot be changed in place, since the tape may need its old numbers. Build a new one, with "
-    "ad.where(mask, new, t), or change the array before it becomes a Tensor."
-)
+from autodiff.operators import NOT_IN_PLACE, Operators
+from autodiff.tape import Array, Variable, shape_of, tick
 
 
-class Tensor(Variable):
+class Tensor(Operators):
     """An array that records what is done with it, so that it can be differentiated.
 
     Args:
@@ -106,7 +102,12 @@ class Tensor(Variable):
         return plain(self, "numpy")
 
     def item(self) -> Any:
-        """Return the only element as a Python number; ValueError if there are more."""
+        """Return the only element as a Python number; ValueError if there are more, or none."""
+        if self.size != 1:
+            raise ValueError(
+                f"Tensor: {describe(self)} has {self.size} elements and is no number. Pick one, t[i, j].item(), reduce "
+                "them, t.sum().item(), or take them all, t.tolist()."
+            )
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -118,6 +119,23 @@ class Tensor(Variable):
         detached: Tensor = Tensor.of(self._data)
         detached._changed = self._changed
         return detached
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"Tensor: the truth of {describe(self)} is ambiguous, it has {self.size} elements. Say which is "
+                "meant with .data.any() or .data.all(), or choose by element with ad.where."
+            )
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="Tensor(")
@@ -137,6 +155,8 @@ class Tensor(Variable):
         Args:
             gradient: the cotangent to start from, of this tensor's shape; 1 for a scalar if not given.
             create_graph: record the gradients too, so that they can be differentiated.
+
+        Two threads must not call it at once for results that share a leaf: one's addition could be lost.
 
         Raises:
             GradientError: this tensor is not recorded, is no scalar and has no `gradient` given, or a value
@@ -164,159 +184,6 @@ class Tensor(Variable):
             raise GradientError("retain_grad: this tensor is not recorded, so it will have no gradient.")
         self.retains_grad = True
 
-    # ── operators ───────────────────────────────────────────────────────────────────────────────────────
-
-    def __neg__(self) -> Tensor:
-        return ops.negative(self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return ops.abs(self)
-
-    def __add__(self, other: Array) -> Tensor:
-        return ops.add(self, other)
-
-    def __radd__(self, other: Array) -> Tensor:
-        return ops.add(other, self)
-
-    def __sub__(self, other: Array) -> Tensor:
-        return ops.subtract(self, other)
-
-    def __rsub__(self, other: Array) -> Tensor:
-        return ops.subtract(other, self)
-
-    def __mul__(self, other: Array) -> Tensor:
-        return ops.multiply(self, other)
-
-    def __rmul__(self, other: Array) -> Tensor:
-        return ops.multiply(other, self)
-
-    def __truediv__(self, other: Array) -> Tensor:
-        return ops.divide(self, other)
-
-    def __rtruediv__(self, other: Array) -> Tensor:
-        return ops.divide(other, self)
-
-    def __pow__(self, other: Array) -> Tensor:
-        return ops.power(self, other)
-
-    def __rpow__(self, other: Array) -> Tensor:
-        return ops.power(other, self)
-
-    def __matmul__(self, other: Array) -> Tensor:
-        return ops.matmul(self, other)
-
-    def __rmatmul__(self, other: Array) -> Tensor:
-        return ops.matmul(other, self)
-
-    def __eq__(self, other: object) -> Any:
-        return ops.equal(self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return ops.not_equal(self, other)
-
-    def __lt__(self, other: Array) -> Tensor:
-        return ops.less(self, other)
-
-    def __le__(self, other: Array) -> Tensor:
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Array) -> Tensor:
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Array) -> Tensor:
-        return ops.greater_equal(self, other)
-
-    def __and__(self, other: Array) -> Tensor:
-        return ops.logical_and(self, other) if _are_masks(self, other) else NotImplemented
-
-    __rand__ = __and__
-
-    def __or__(self, other: Array) -> Tensor:
-        return ops.logical_or(self, other) if _are_masks(self, other) else NotImplemented
-
-    __ror__ = __or__
-
-    def __invert__(self) -> Tensor:
-        if not _are_masks(self):
-            raise TypeError(f"~{describe(self._data)}: only a mask of booleans can be inverted")
-        return ops.logical_not(self)
-
-    __hash__ = object.__hash__
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, plain(index, "an index"))
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(f"t[…] = … on {describe(self._data)}: {_NOT_IN_PLACE}")
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ValueError(
-                f"Tensor: the truth of {describe(self._data)} is ambiguous, it has {self.size} elements. Say which is "
-                "meant with .data.any() or .data.all(), or choose by element with ad.where."
-            )
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        return self._data.__index__()
-
-    # ── the methods that an ndarray has ─────────────────────────────────────────────────────────────────
-
-    argmax = ops.argmax
-    argmin = ops.argmin
-    astype = ops.astype
-    clip = ops.clip
-    cumsum = ops.cumsum
-    flatten = ops.flatten
-    max = ops.max
-    mean = ops.mean
-    min = ops.min
-    prod = ops.prod
-    ravel = ops.ravel
-    squeeze = ops.squeeze
-    std = ops.std
-    sum = ops.sum
-    swapaxes = ops.swapaxes
-    var = ops.var
-
-    @property
-    def T(self) -> Tensor:
-        """The tensor with its axes reversed."""
-        return ops.permute_dims(self)
-
-    @property
-    def mT(self) -> Tensor:
-        """The tensor with its last two axes exchanged."""
-        return ops.matrix_transpose(self)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """Return it in another shape, given as integers or as one tuple."""
-        return ops.reshape(self, _unpacked(shape))
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Return it with its axes in the order given, reversed by default."""
-        as_one = len(axes) == 1 and not isinstance(axes[0], SupportsIndex)
-        return ops.permute_dims(self, axes[0] if as_one else axes or None)
-
-    def copy(self) -> Tensor:
-        """Return a copy, recorded."""
-        return ops.astype(self, self.dtype)
-
     # ── NumPy's functions, when they meet a Tensor ──────────────────────────────────────────────────────
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -325,14 +192,14 @@ class Tensor(Variable):
             return UFUNCS[ufunc](*inputs)
         written = inputs[:1] if method == "at" else kwargs.get("out", ())
         if any(isinstance(out, Tensor) for out in written):
-            raise TypeError(f"{ufunc.__name__}: {_NOT_IN_PLACE}")
+            raise TypeError(f"{ufunc.__name__}: {NOT_IN_PLACE}")
         return unrecorded(getattr(ufunc, method), inputs, kwargs, ufunc.__name__)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         """Record `np.sum(t)`, `np.concat([t, u])` and the like; refuse what would lose a gradient."""
         written = args[0] if function in WRITERS else kwargs.get("out")
         if isinstance(written, Tensor):
-            raise TypeError(f"{function.__name__}: {_NOT_IN_PLACE}")
+            raise TypeError(f"{function.__name__}: {NOT_IN_PLACE}")
         operation = FUNCTIONS.get(function)
         if operation and _accepts(operation, args, kwargs):
             return operation(*args, **kwargs)
@@ -381,11 +248,6 @@ def is_real(array: np.ndarray) -> bool:
     return array.dtype.kind == "f"
 
 
-def _are_masks(*values: Array) -> bool:
-    """Whether all are booleans."""
-    return all(np.asarray(unwrap(value)).dtype == bool for value in values)
-
-
 def _accepts(operation: Callable[..., Any], args: Any, kwargs: Any) -> bool:
     """Whether an operation has the options that NumPy's function of its name was given; it lacks `out`, say."""
     try:
@@ -393,8 +255,3 @@ def _accepts(operation: Callable[..., Any], args: Any, kwargs: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _unpacked(arguments: tuple[Any, ...]) -> Any:
-    """Read `f(1, 2)` and `f((1, 2))` alike."""
-    return arguments[0] if len(arguments) == 1 else arguments

@@ -18,7 +18,7 @@ Config = TypeVar("Config")
 
 
 def parse(kind: type[Config], command: str) -> Config:
-    """Read the command line into a dataclass, each field a flag.
+    """Read the command line into a dataclass, each field a flag; one that is on or off needs no value.
 
     Raises:
         UserError: a flag is wrong.
@@ -27,7 +27,7 @@ def parse(kind: type[Config], command: str) -> Config:
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=command, config=(tyro.conf.FlagConversionOff,))
+            return tyro.cli(kind, prog=command, config=(tyro.conf.FlagCreatePairsOff,))
     except SystemExit as exit_:
         if exit_.code == 0:
             raise

@@ -51,6 +51,8 @@ class TrainConfig:
     """Folder of IDX files or Kaggle's CSV; $MNIST_DATA_DIR, the cache and the network are looked at otherwise."""
     engine: EngineName = "autodiff"
     """Who computes the gradients: this engine, the derivation by hand, or tf.GradientTape."""
+    anomaly: bool = False
+    """Stop at the first NaN or infinity and say in which operation it arose; a few times as slow."""
     out: Path | None = None
     """Folder for the results; by default the next free one of runs/001, runs/002, …"""
     resume: Path | None = None
@@ -69,6 +71,8 @@ class TrainConfig:
         for flag, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, flag) < least:
                 raise UserError(f"--{flag.replace('_', '-')} {getattr(self, flag)}: must be {least} or more")
+        if self.anomaly and self.engine != "autodiff":
+            raise UserError(f"--anomaly: looks into this engine alone; leave out --engine {self.engine}")
         if not 0 < self.learning_rate < math.inf:
             raise UserError(f"--lr {self.lr}: must be a number above 0")
         if not 0 <= self.weight_decay < math.inf:

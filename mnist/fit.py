@@ -17,7 +17,7 @@ from tqdm import tqdm
 import nets
 from mnist import data, state
 from mnist.config import TrainConfig
-from mnist.engines import Engine, load_engine
+from mnist.engines import Engine, by_autodiff_watched, load_engine
 from mnist.errors import DivergenceError, UserError, signal_of
 from mnist.evaluation import Evaluation, evaluate
 from mnist.run_folder import STATE, RunFolder
@@ -60,7 +60,7 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     """
     found = _find(config.resume, config.data_dir) if config.resume else None
     config = found.config if found else config
-    engine = load_engine(config.engine)
+    engine = by_autodiff_watched if config.anomaly else load_engine(config.engine)
     digits = data.load(config.dataset, config.data_dir, announce=announce)
     stamp = DataStamp.of(digits)
     if found and found.data != stamp:
@@ -147,14 +147,15 @@ def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
         _train_epoch(config, engine, model, run.optimizer, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
-        _check_finite(train.loss + test.loss, f"after epoch {epoch}", config)
+        penalty = _penalty(config, model)
+        _check_finite(train.loss + test.loss + penalty, f"after epoch {epoch}", config)
         row = {
             "epoch": epoch,
             "train_loss": train.loss,
             "train_accuracy": train.accuracy,
             "test_loss": test.loss,
             "test_accuracy": test.accuracy,
-            "l2_penalty": _penalty(config, model),
+            "l2_penalty": penalty,
             "seconds": seconds,
         }
         run.history.append(row)
@@ -191,6 +192,8 @@ def _check_finite(loss: float, moment: str, config: TrainConfig) -> None:
 
 def _penalty(config: TrainConfig, model: nets.Module) -> float:
     """Return λ/2·‖W‖² over the weights, which the loss does not contain."""
+    if not config.weight_decay:
+        return 0.0
     return config.weight_decay / 2 * sum(float(np.sum(p.data**2)) for p in model.parameters() if p.ndim > 1)
 
 

@@ -1,5 +1,8 @@
 """Networks on the engine, with the names and habits of PyTorch: modules, layers, losses, optimizers."""
 
+import os
+
+from autodiff.source import add_library
 from nets.initializers import he, xavier
 from nets.layers import MLP, Linear, ReLU, Sequential, Sigmoid, Tanh
 from nets.losses import cross_entropy
@@ -23,3 +26,5 @@ __all__ = [
     "he",
     "xavier",
 ]
+
+add_library(os.path.dirname(__file__))

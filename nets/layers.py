@@ -29,6 +29,8 @@ class Linear(Module):
         dtype: of the parameters.
     """
 
+    symbol = "Z"
+
     def __init__(
         self,
         in_features: int,
@@ -59,6 +61,8 @@ class Linear(Module):
 class ReLU(Module):
     """max(0, x), element by element."""
 
+    symbol = "A"
+
     def forward(self, x: Any) -> Tensor:
         """Compute max(0, x)."""
         return ad.relu(x)
@@ -67,6 +71,8 @@ class ReLU(Module):
 class Tanh(Module):
     """The hyperbolic tangent, element by element."""
 
+    symbol = "A"
+
     def forward(self, x: Any) -> Tensor:
         """Compute tanh(x)."""
         return ad.tanh(x)
@@ -74,6 +80,8 @@ class Tanh(Module):
 
 class Sigmoid(Module):
     """1 / (1 + e⁻ˣ), element by element."""
+
+    symbol = "A"
 
     def forward(self, x: Any) -> Tensor:
         """Compute 1 / (1 + e⁻ˣ)."""

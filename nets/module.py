@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from autodiff import Tensor
+from autodiff import Tensor, tape
 
 
 class Parameter(Tensor):
@@ -39,6 +39,9 @@ class Module:
     They may also stand in lists, tuples and dicts. A parameter's name is the path to it: `layers.0.weight`.
     """
 
+    symbol: ClassVar[str | None] = None
+    """What equations call the result: Z for a linear layer, A for an activation."""
+
     training: bool = True
     """Whether layers that differ between training and use (dropout, say) behave as in training."""
 
@@ -47,7 +50,12 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward(x)")
 
     def __call__(self, x: Any) -> Tensor:
-        return self.forward(x)
+        if (watcher := tape.watcher()) is None:
+            return self.forward(x)
+        watcher.enter(self)
+        result = self.forward(x)
+        watcher.leave(self, result)
+        return result
 
     # ── what it holds ───────────────────────────────────────────────────────────────────────────────────
 

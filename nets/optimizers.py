@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from autodiff import tape
 from autodiff.ops.elementwise import axpy
 from autodiff.tape import Array, unwrap
 from nets.module import Parameter
@@ -84,11 +85,24 @@ class Optimizer:
 
     def step(self) -> None:
         """Move each parameter that has a gradient."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    state = self.state.setdefault(parameter, {})
-                    parameter.data = self.update(parameter.data, unwrap(parameter.grad), state, group)
+        watcher = tape.watcher()
+        move = self._move_traced if watcher and watcher.traces else self._move
+        with tape.during("update"):
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        move(parameter, self.state.setdefault(parameter, {}), group)
+
+    def _move(self, parameter: Parameter, state: dict[str, Any], settings: dict[str, Any]) -> None:
+        parameter.data = parameter.data  # which says that it changes, should an interrupt come before it has
+        parameter.data = self.update(parameter.data, unwrap(parameter.grad), state, settings)
+
+    def _move_traced(self, parameter: Parameter, state: dict[str, Any], settings: dict[str, Any]) -> None:
+        """Move a parameter by operations that a trace sees."""
+        θ = self.update(parameter.detach(), parameter.grad.detach(), state, settings)
+        tape.watcher().assign(parameter, θ)  # type: ignore[union-attr]
+        state.update({name: unwrap(value) for name, value in state.items()})
+        parameter.data = θ.data
 
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
         """Return the new value of a parameter; `state` is what is remembered of it from step to step.
@@ -210,9 +224,9 @@ class Adam(Optimizer):
         """Return θ − lr·m̂ / (√v̂ + ε)."""
         if λ := settings["weight_decay"]:
             g = g + λ * θ
-        return self._move(θ, g, state, settings)
+        return self._estimate(θ, g, state, settings)
 
-    def _move(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
+    def _estimate(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
         lr, (β1, β2), ε = settings["lr"], settings["betas"], settings["eps"]
         if not state:
             state.update(t=0, m=0 * g, v=0 * g)
@@ -241,4 +255,4 @@ class AdamW(Adam):
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
         """Return (1 − lr·λ)·θ − lr·m̂ / (√v̂ + ε)."""
         θ *= 1 - settings["lr"] * settings["weight_decay"]
-        return self._move(θ, g, state, settings)
+        return self._estimate(θ, g, state, settings)

@@ -30,10 +30,10 @@ class Team:
 
     def share(self, limit: float, kernel: Callable[..., None], *arguments: Any) -> bool:
         """Have the team run a kernel, or return False; it is late if that takes more than `limit` seconds."""
-        start = time.perf_counter()
-        if start < self._wanted_from or not self._lock.acquire(blocking=False):
+        if self._lock.locked() or time.perf_counter() < self._wanted_from:
             return False
-        try:
+        with self._lock:  # unlike acquire() and try, `with` cannot be interrupted between the two
+            start = time.perf_counter()
             kernel(*arguments)
             end = time.perf_counter()
             if end - start > limit:
@@ -41,9 +41,7 @@ class Team:
                 self._wait = min(2 * self._wait, self.LONGEST)
             else:
                 self._wait = self.SHORTEST
-            return True
-        finally:
-            self._lock.release()
+        return True
 
 
 team = Team()

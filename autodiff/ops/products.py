@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from autodiff import kernels
-from autodiff.errors import explain
+from autodiff.errors import tell
 from autodiff.ops.shapes import expand_dims, matrix_transpose, squeeze
-from autodiff.tape import Array, primitive, shape_of, unwrap
+from autodiff.tape import Array, primitive, shape_of
 
 
 @primitive("matmul",
@@ -25,7 +25,7 @@ def matmul(a: Array, b: Array) -> Array:
     a_ndim, b_ndim = len(shape_of(a)), len(shape_of(b))
     if a_ndim == 0 or b_ndim == 0:
         error = ValueError("a number is no matrix; multiply by it with *")
-        raise explain(error, "matmul", (unwrap(a), unwrap(b)), {})
+        raise tell(error, "matmul", (a, b), {})
     if a_ndim == 1:
         return squeeze(matmul(expand_dims(a, 0), b), -2 if b_ndim > 1 else 0)
     if b_ndim == 1:

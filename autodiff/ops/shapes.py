@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autodiff.errors import explain
-from autodiff.tape import Array, primitive, shape_of, unwrap
+from autodiff.errors import tell
+from autodiff.tape import Array, primitive, shape_of
 
 Shape = tuple[int, ...]
 Axes = int | tuple[int, ...] | None
@@ -38,7 +38,7 @@ def axes_of(operation: str, a: Array, axis: Axes, ndim: int) -> Shape:
     try:
         return normalize_axis_tuple(axis, ndim)
     except ValueError as error:
-        raise explain(error, operation, (unwrap(a),), {"axis": axis}) from error
+        raise tell(error, operation, (a,), {"axis": axis}) from error
 
 
 def _inverse(axes: Sequence[int] | None, ndim: int) -> Shape | None:

@@ -210,19 +210,72 @@ def test_unary_operators():
     assert (+t) is t
 
 
-def test_augmented_assignment_makes_a_new_tensor():
+def test_augmented_assignment_to_a_result_makes_a_new_tensor():
     t = leaf(X.copy())
-    u = t
-    u += 1
+    u = first = t + 1
     u *= 2
     u -= X
     u /= 4
     u **= 2
-    np.testing.assert_array_equal(t.data, X)
+    np.testing.assert_array_equal(first.data, X + 1)
     np.testing.assert_allclose(u.data, ((X + 2) / 4) ** 2)
     g = random((3, 4), 3)
     u.backward(g)
     np.testing.assert_allclose(t.grad.data, g * (X + 2) / 4, rtol=1e-13)
+
+
+AUGMENTED = {
+    "+=": (operator.iadd, operator.add),
+    "-=": (operator.isub, operator.sub),
+    "*=": (operator.imul, operator.mul),
+    "/=": (operator.itruediv, operator.truediv),
+    "**=": (operator.ipow, operator.pow),
+    "@=": (operator.imatmul, operator.matmul),
+}
+
+
+@pytest.mark.parametrize("sign", AUGMENTED)
+def test_augmented_assignment_to_a_leaf_is_refused_and_says_what_to_write(sign):
+    t = leaf(np.abs(random((3, 3))) + 1)
+    before = t.data.copy()
+    with pytest.raises(TypeError, match="leaf") as error:
+        AUGMENTED[sign][0](t, t.detach())
+    assert f"x {sign} y" in str(error.value)
+    assert f"z = x {sign[:-1]} y" in str(error.value)
+    assert "no_grad" in str(error.value)
+    np.testing.assert_array_equal(t.data, before)
+
+
+@pytest.mark.parametrize("sign", AUGMENTED)
+def test_augmented_assignment_to_a_leaf_within_no_grad_changes_its_numbers_in_place(sign):
+    in_place, operation = AUGMENTED[sign]
+    t, other = leaf(np.abs(random((3, 3))) + 1), random((3, 3), 1)
+    array, before = t.data, t.data.copy()
+    y = (t * t).sum()
+    with ad.no_grad():
+        assert in_place(t, ad.Tensor(other)) is t
+    assert t.data is array
+    assert t.requires_grad
+    np.testing.assert_array_equal(array, operation(before, other))
+    with pytest.raises(ad.GradientError, match="changed"):
+        y.backward()
+
+
+def test_a_step_can_be_written_as_in_pytorch():
+    w = leaf(X.copy())
+    for _ in range(3):
+        (w * w).sum().backward()
+        with ad.no_grad():
+            w -= 0.25 * w.grad
+        w.grad = None
+    np.testing.assert_allclose(w.data, X / 8, rtol=1e-15)
+
+
+def test_augmented_assignment_to_what_needs_no_gradient_makes_a_new_tensor():
+    t = u = ad.Tensor(X.copy())
+    u += 1
+    np.testing.assert_array_equal(t.data, X)
+    np.testing.assert_array_equal(u.data, X + 1)
 
 
 def test_pythons_sum_adds():

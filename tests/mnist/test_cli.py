@@ -53,7 +53,6 @@ def test_flags_fill_the_fields(monkeypatch):
         "--out-dir",
         "a/b",
         "--loud",
-        "True",
     ]
     assert parsed(monkeypatch, *given) == Flags((3, 4, 5), 0.5, "fancy", Path("a/b"), True)
 
@@ -67,7 +66,7 @@ def test_flags_fill_the_fields(monkeypatch):
         (["--rate", "fast"], "--rate"),
         (["--widths", "1", "x"], "--widths"),
         (["--rate"], "--rate"),
-        (["--loud", "maybe"], "--loud"),
+        (["--loud", "maybe"], "maybe"),
     ],
     ids=str,
 )

@@ -424,3 +424,25 @@ def test_other_images_of_the_same_form_are_recorded_as_custom(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "custom" in done.stdout
     assert metrics_of(tmp_path / "run")["dataset"] == "custom"
+
+
+def test_anomaly_names_the_operation_that_gave_the_first_number_not_finite(tmp_path):
+    done = train(*SMALL, "--layers", "784", "20", "10", "--lr", "1e30", "--anomaly", "--out", tmp_path)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    for words in ("--anomaly", "gave", "among", "engines.py:"):
+        assert words in line
+
+
+def test_anomaly_trains_the_same_where_all_is_finite(tmp_path):
+    for name, flags in (("plain", []), ("watched", ["--anomaly"])):
+        assert train(*SMALL, "--out", tmp_path / name, *flags).returncode == 0
+    plain, watched = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("plain", "watched"))
+    assert plain == watched
+
+
+def test_anomaly_looks_into_this_engine_alone():
+    done = train("--engine", "manual", "--anomaly")
+    assert done.returncode == 2
+    assert "leave out --engine manual" in done.stderr
