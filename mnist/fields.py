@@ -13,15 +13,17 @@ Kind = TypeVar("Kind")
 def from_json(kind: type[Kind], fields: Any) -> Kind:
     """Return the dataclass whose fields, as JSON has them, are these and no others.
 
-    A field may be an int, float, str, Path, a Literal of str, a tuple of any length, or one of these or None.
+    A field may be a bool, int, float, str, Path, a Literal of str, a tuple of any length, or one of these or None.
 
     Raises:
         ValueError: a field is missing, unknown or of another type.
     """
     hints = get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    if not isinstance(fields, dict) or fields.keys() != set(names):
+    if not isinstance(fields, dict):
         raise ValueError(f"these are not the fields of a {kind.__name__}")
+    if others := fields.keys() ^ set(names):
+        raise ValueError(f"a {kind.__name__} of another version, which differs in {', '.join(sorted(others))}")
     return kind(**{name: _value(hints[name], fields[name], name) for name in names})
 
 
@@ -39,6 +41,6 @@ def _value(hint: Any, value: Any, name: str) -> Any:
         return float(value)
     if hint is Path and type(value) is str:
         return Path(value)
-    if hint in (int, str) and type(value) is hint:
+    if hint in (bool, int, str) and type(value) is hint:
         return value
     raise ValueError(f"{name} is not what it should be: {value!r:.50}")

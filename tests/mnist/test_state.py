@@ -392,7 +392,7 @@ def test_a_state_that_is_forged_with_care_and_says_the_same_is_read(tmp_path, wh
         (lambda content, tensors: content["config"].update(optimizer="adam"), "what is remembered"),
         (lambda content, tensors: content["config"].update(optimizer="rmsprop"), "optimizer"),
         (lambda content, tensors: content["config"].update(engine=["manual"]), "engine"),
-        (lambda content, tensors: content["config"].pop("seed"), "fields of a TrainConfig"),
+        (lambda content, tensors: content["config"].pop("seed"), "another version, which differs in seed"),
         (lambda content, tensors: content["data"].update(train_size="many"), "train_size"),
         (lambda content, tensors: content.update(data=None), "DataStamp"),
         (lambda content, tensors: content["history"].reverse(), "epoch 1"),
