@@ -20,8 +20,10 @@ def from_json(kind: type[Kind], fields: Any) -> Kind:
     """
     hints = get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    if not isinstance(fields, dict) or fields.keys() != set(names):
+    if not isinstance(fields, dict):
         raise ValueError(f"these are not the fields of a {kind.__name__}")
+    if others := fields.keys() ^ set(names):
+        raise ValueError(f"a {kind.__name__} of another version, which differs in {', '.join(sorted(others))}")
     return kind(**{name: _value(hints[name], fields[name], name) for name in names})
 
 

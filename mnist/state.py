@@ -106,9 +106,10 @@ def load(path: Path) -> State:
     """
     try:
         tensors, metadata = arrays.read(path)
-        if metadata["sha256"] != _sha256(metadata["state"], tensors):
+        text = metadata.get("state", "")
+        if metadata.get("sha256") != _sha256(text, tensors):
             raise ValueError("it is not as it was written")
-        return _decode(json.loads(metadata["state"]), tensors)
+        return _decode(json.loads(text), tensors)
     except (ArithmeticError, KeyError, RecursionError, TypeError, UserError, ValueError) as error:
         raise ValueError(f"{path} is not the state of a run: {in_short(error)}") from error
 

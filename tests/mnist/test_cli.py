@@ -138,10 +138,15 @@ def test_a_command_ends_with_a_status_and_at_most_one_line_on_stderr(capsys, mai
 
 
 def test_the_handler_of_sigterm_is_as_it_was_once_a_command_has_ended():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit):
-        run(lambda: 0)
-    assert signal.getsignal(signal.SIGTERM) is before
+    def handler(number, frame):
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(SystemExit):
+            run(lambda: 0)
+    finally:
+        assert signal.signal(signal.SIGTERM, before) is handler
 
 
 def test_a_bug_keeps_its_traceback():

@@ -245,9 +245,9 @@ def chains(wholes, tmp_path_factory):
 
 
 @pytest.mark.parametrize("number", KINDS, ids=lambda number: number.name)
-def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(chains, number, record_property):
+def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(chains, number):
     kills = chains[number].result()
-    record_property("kills", kills)
+    print(f"{number.name} ended the run {kills} times")
     assert kills >= 2 * WRITES + 4
 
 

@@ -192,7 +192,7 @@ def test_help_tells_every_flag_and_succeeds():
     done = train("--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    flags = "layers epochs batch-size optimizer lr l2 init activation seed dataset data-dir engine out"
+    flags = "layers epochs batch-size optimizer lr l2 init activation seed dataset data-dir engine out resume"
     for flag in flags.split():
         assert f"--{flag}" in done.stdout
 
@@ -222,7 +222,8 @@ def test_output_that_cannot_show_every_character_is_no_reason_to_stop(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT to send")
-def test_an_interrupt_keeps_the_network_and_its_history_and_says_where(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupt_keeps_the_network_and_its_history_and_says_where(tmp_path, number):
     # A process started in the background of a shell ignores SIGINT, and so would its children.
     code = (
         "import runpy, signal\n"
@@ -244,11 +245,11 @@ def test_an_interrupt_keeps_the_network_and_its_history_and_says_where(tmp_path)
                 if line.startswith("epoch") and line.split()[1].startswith("2/"):
                     break
             time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode == 130, err
+    assert process.returncode == 128 + number, err
     assert err == ""
     assert out.splitlines()[-1].startswith("interrupted after")
     assert "run" in out.splitlines()[-1].split()[-1]
