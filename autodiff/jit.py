@@ -56,7 +56,9 @@ class Jit:
         self._versions: dict[Any, list[_Version]] = {}
         self._last: _Version | None = None
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args = _by_position(self._f, args, kwargs)
         if tape.is_recording() and any(map(_is_differentiated, args)):
             return self._f(*args)
         versions = self._versions.setdefault(tuple(map(_signature, args)), [])
@@ -163,11 +165,29 @@ def _named(f: Callable[..., Any], args: Arguments) -> Iterator[tuple[Any, str]]:
         yield arg, names[i] if i < len(names) else f"x{i}"
 
 
+def _by_position(f: Callable[..., Any], args: Arguments, kwargs: dict[str, Any]) -> Arguments:
+    """Return the arguments in the order of f's parameters."""
+    bound = inspect.signature(f).bind(*args, **kwargs)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(f"jit: {', '.join(bound.kwargs)} has no place in order, and compiled functions take all in order")
+    return bound.args
+
+
 def _signature(arg: Any) -> Any:
-    """Return what a version is made for: shape and dtype of an array, the type of a float, and any other value."""
+    """Return what a version is made for: shape and dtype of an array, the type of a float, and any other value.
+
+    A leaf that requires a gradient is one itself: that is where f leaves the gradient.
+    """
     array = unwrap(arg)
     if isinstance(array, np.ndarray | np.generic):
-        return type(arg), array.shape, array.dtype, isinstance(arg, Variable) and arg.tracked
+        return type(arg), array.shape, array.dtype, id(arg) if isinstance(arg, Variable) and arg.tracked else None
+    try:
+        hash(arg)
+    except TypeError:
+        raise TypeError(
+            f"jit: {type(arg).__name__} is no argument for a compiled function; hand over its arrays one by one"
+        ) from None
     return float if type(arg) is float else (type(arg), arg)
 
 

@@ -198,6 +198,28 @@ def test_integers_and_texts_among_the_arguments_are_part_of_the_version():
         np.testing.assert_allclose(compiled(x, axis).data, x.sum(axis))
 
 
+def test_arguments_may_be_given_by_name():
+    compiled = ad.jit(lambda x, scale=2.0: x * scale)
+    x = random((3,))
+    np.testing.assert_array_equal(compiled(x=x).data, x * 2)
+    np.testing.assert_array_equal(compiled(x, scale=3.0).data, x * 3)
+
+
+def test_a_list_of_arrays_is_refused_and_the_way_out_told():
+    with pytest.raises(TypeError, match="one by one"):
+        ad.jit(lambda xs: xs[0])([random((3,))])
+
+
+def test_each_leaf_among_the_arguments_gets_its_own_gradient():
+    compiled = ad.jit(lambda x: ad.sum(x**3).backward())
+    leaves = [ad.Tensor(random((3,), i), requires_grad=True) for i in range(3)]
+    for _ in range(2):
+        for x in leaves:
+            compiled(x)
+    for x in leaves:
+        np.testing.assert_allclose(x.grad.data, 2 * 3 * x.data**2, rtol=1e-12)
+
+
 class Scaled(nets.Module):
     def __init__(self):
         self.factor = 2.0
