@@ -170,7 +170,8 @@ def _by_position(f: Callable[..., Any], args: Arguments, kwargs: dict[str, Any])
     bound = inspect.signature(f).bind(*args, **kwargs)
     bound.apply_defaults()
     if bound.kwargs:
-        raise TypeError(f"jit: {', '.join(bound.kwargs)} has no place in order, and compiled functions take all in order")
+        names = ", ".join(bound.kwargs)
+        raise TypeError(f"jit: {names} can be given by name alone, and compiled functions take all in order")
     return bound.args
 
 
