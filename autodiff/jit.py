@@ -6,16 +6,18 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autodiff import tape
-from autodiff.compiler import Program
 from autodiff.compiler.tracing import Arguments, Guard, SourceTracer, TraceError
 from autodiff.graph import Graph
 from autodiff.tape import Array, Variable, tick, unwrap, watching
 from autodiff.tensor import Tensor
+
+if TYPE_CHECKING:
+    from autodiff.compiler.program import Program
 
 __all__ = ["Jit", "TraceError", "jit"]
 
@@ -28,7 +30,7 @@ def jit(f: Callable[..., Any], *, without: Collection[str] = ()) -> Jit:
     Args:
         f: a function of Tensors, arrays and numbers. It may close over modules, optimizers and tensors, call
             `backward()` and `optimizer.step()`, and return Tensors, also in tuples, lists and dicts.
-        without: names of the compiler's passes to leave out, see `autodiff.compiler.PASSES`.
+        without: names of the compiler's passes to leave out, see `PASSES` in `autodiff/compiler/program.py`.
 
     It is traced anew for other shapes and dtypes, and when something has changed that decided what was traced: an
     integer or a string among the arguments, a number or the identity of an array in a closure or a global that f
@@ -127,6 +129,8 @@ class _Version:
     @functools.cached_property
     def program(self) -> Program:
         """The compiled graph."""
+        from autodiff.compiler.program import Program  # it needs Numba, which the engine itself can do without
+
         return Program(self._tracer.graph, self._without, f"What {getattr(self._f, '__name__', 'f')} does, in loops.")
 
     def run(self, args: Arguments) -> Any:

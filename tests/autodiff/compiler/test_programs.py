@@ -7,8 +7,7 @@ import pytest
 
 import autodiff as ad
 import nets
-from autodiff.compiler import PASSES, Program
-from autodiff.compiler.program import optimized
+from autodiff.compiler.program import PASSES, Program, optimized
 from tests.autodiff.cases import CASES, DIFFERENTIABLE, random
 
 SUBSETS = list(chain.from_iterable(combinations(PASSES, n) for n in range(len(PASSES) + 1)))
