@@ -1,0 +1,59 @@
+"""How pictures of computations look: a shape and a colour for each kind of node, and text that means itself.
+
+The colours are tints of the palette of M. Okabe and K. Ito, Color universal design (2008), which the colour-blind can
+tell apart; the shapes alone tell as much.
+"""
+
+from __future__ import annotations
+
+import graphviz
+
+_INK = "#1A1A1A"
+_GRADIENT = "#A34700"
+_FONT = "Helvetica,Arial,sans-serif"
+_LONGEST = 80
+
+GRAPH = {"rankdir": "TB", "labelloc": "t", "fontname": _FONT, "fontsize": "18", "fontcolor": _INK, "bgcolor": "#FFFFFF"}
+NODE = {"fontname": _FONT, "fontsize": "12", "fontcolor": _INK, "color": "#444444", "style": "filled"}
+EDGE = {"fontname": _FONT, "fontsize": "11", "fontcolor": _INK, "color": "#444444"}
+
+STYLES = {
+    "input": {"shape": "invhouse", "fillcolor": "#CDE7F8"},
+    "parameter": {"shape": "hexagon", "fillcolor": "#FBE3B3"},
+    "constant": {"shape": "note", "fillcolor": "#EDEDED"},
+    "result": {"shape": "box", "fillcolor": "#FFFFFF"},
+    "output": {"shape": "octagon", "fillcolor": "#F3CFE2"},
+}
+"""By the kind of a value."""
+
+OPERATION = {"shape": "ellipse", "fillcolor": "#CFEDE2"}
+FOLD = {"shape": "box3d", "fillcolor": "#CFEDE2"}
+SUM = {"shape": "circle", "fillcolor": "#FFFFFF", "color": _GRADIENT, "fontcolor": _GRADIENT, "margin": "0.02"}
+SAVED = {"peripheries": "2", "color": "#A34700"}
+BACKWARD = {"style": "dashed", "dir": "back", "color": _GRADIENT, "fontcolor": _GRADIENT}
+SAVED_EDGE = {"style": "dotted", "color": "#444444"}
+
+TITLES = {
+    "input": "data",
+    "parameter": "parameter",
+    "constant": "constant",
+    "operation": "operation, and the rule of each operand",
+    "fold": "layer, folded",
+    "result": "result",
+    "saved": "saved for the backward pass",
+    "sum": "sum of gradients",
+    "output": "output",
+}
+"""What each kind of node is called, in the order of the legend."""
+
+
+def text(*lines: str) -> str:
+    """Return a label that reads as the lines do, whatever they hold; one that is too long is cut."""
+    return graphviz.nohtml(r"\n".join(map(_literal, lines)))
+
+
+def _literal(line: str) -> str:
+    """Write a line so that DOT takes nothing in it for markup; what cannot be printed becomes a white question mark."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    cut = printable if len(printable) <= _LONGEST else printable[: _LONGEST - 1] + "…"
+    return cut.replace("\\", "\\\\").replace("&", "&amp;")
