@@ -6,6 +6,7 @@ Solid arrows are the forward pass. Dashed ones are the backward pass, which take
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Literal
 
 import graphviz
@@ -15,8 +16,24 @@ from autodiff import Tensor
 from autodiff.explain.formula import barred, parameter_names
 from autodiff.graph import Graph, Operation, Value
 from viz.picture import Picture
-from viz.reading import Reading, Step, steps_of
-from viz.style import BACKWARD, EDGE, FOLD, GRAPH, NODE, OPERATION, SAVED, SAVED_EDGE, STYLES, SUM, TITLES, text
+from viz.reading import MOST_RULES, Reading, Step, steps_of
+from viz.style import (
+    ARROWS,
+    BACKWARD,
+    EDGE,
+    FOLD,
+    FRAME,
+    GRAPH,
+    NODE,
+    OPERATION,
+    SAVED,
+    SAVED_EDGE,
+    STYLES,
+    SUM,
+    TITLES,
+    beside,
+    text,
+)
 
 Passes = Literal["forward", "backward", "both"]
 Depth = Literal["op", "layer"]
@@ -25,7 +42,6 @@ FOLD_ABOVE = 300
 """A picture of more nodes than these folds its layers by itself."""
 
 _TITLES = {"forward": "forward pass", "backward": "backward pass", "both": "forward and backward pass"}
-_MOST_ATTRIBUTES = 40
 _MOST_NAMED = 12
 
 
@@ -110,7 +126,7 @@ class _Drawing:
     # ── nodes ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _is_shown(self, value: Value) -> bool:
-        on_the_way = value.id in self.reading.wanted | self.reading.saved
+        on_the_way = value.id in self.reading.wanted or value.id in self.reading.saved
         return value.id not in self.hidden and (self.forward or on_the_way)
 
     def _kind(self, value: Value) -> str:
@@ -141,14 +157,14 @@ class _Drawing:
 
     def _rules(self, operation: Operation) -> list[str]:
         """Return the lines of an operation: its name, and the rule of each operand."""
-        given = [f"{k}={v!r}" for k, v in operation.attributes.items() if v is not None and v is not False]
-        attributes = ", ".join(given)
-        title = operation.primitive.name
-        if attributes:
-            title += f" ({attributes})" if len(attributes) <= _MOST_ATTRIBUTES else " (…)"
-        rules = [self.reading.rules.get((operation.output.id, i)) for i in range(len(operation.inputs))]
-        lines = [title, *(rule.formula for rule in rules if rule)]
-        return [*lines, "… and so for each operand"] if len(operation.inputs) > len(rules) else lines
+        plain = [f"{k}={v!r}" for k, v in operation.attributes.items() if v not in (None, False) and _is_plain(v)]
+        lines = [operation.primitive.name + (f" ({', '.join(plain)})" if plain else "")]
+        for index, value in enumerate(operation.inputs):
+            rule = self.reading.rules.get((operation.output.id, index))
+            if rule and value.dtype.kind == "f":
+                unused = self.reading.wanted and not self.reading.asks(operation, index)
+                lines.append(rule.formula + ("  (not needed here)" if unused else ""))
+        return [*lines, "… and so for each operand"] if len(operation.inputs) > MOST_RULES else lines
 
     # ── layers ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -162,7 +178,7 @@ class _Drawing:
         for i, path in enumerate(dict.fromkeys(operation.scope for operation in self.reading.operations)):
             if path:
                 cluster = graphviz.Digraph(f"cluster_{i}")
-                cluster.attr(label=text(self._layer(path), ""), style="rounded", color="#767676", fontsize="14")
+                cluster.attr(label=text(self._layer(path), ""), style="rounded", color=FRAME, fontsize="14")
                 self.clusters[path] = cluster
 
     def _close_clusters(self) -> None:
@@ -194,9 +210,9 @@ class _Drawing:
                 for value, name in zip(operation.inputs, _names(operation), strict=True):
                     if self._is_shown(value) and not (step.folded and (value.id in drawn or _made_in(value, step))):
                         drawn.add(value.id)
-                        self.main.edge(_node(value), step.id, text(_shaped(name, value, step)))
+                        self.main.edge(_node(value), step.id, beside(_shaped(name, value, step)))
                 if self._is_shown(operation.output):
-                    self.main.edge(step.id, _node(operation.output), text(_shaped("y", operation.output, step)))
+                    self.main.edge(step.id, _node(operation.output), beside(_shaped("y", operation.output, step)))
 
     def _backward_edges(self) -> None:
         """Draw the way back: arrows are laid as in the forward pass, so that both passes have one layout."""
@@ -206,7 +222,7 @@ class _Drawing:
             for operation in step.operations:
                 output = operation.output
                 if output.id in self.reading.wanted and self._is_shown(output):
-                    self.main.edge(step.id, _node(output), text(_shaped("ȳ", output, step)), **BACKWARD)
+                    self.main.edge(step.id, _node(output), beside(_shaped("ȳ", output, step)), **BACKWARD)
                 for index, (value, name) in enumerate(zip(operation.inputs, _names(operation), strict=True)):
                     if not self._is_shown(value) or (step.folded and (value.id in drawn or _made_in(value, step))):
                         continue
@@ -215,7 +231,7 @@ class _Drawing:
                         lines = [_shaped(barred(name), value, step), *self._reduction(operation, index)]
                         contributions[value.id].append((step.id, lines))
                     elif not self.forward and self._is_read(operation, value):
-                        self.main.edge(_node(value), step.id, "saved", **SAVED_EDGE)
+                        self.main.edge(_node(value), step.id, beside("saved"), **SAVED_EDGE)
         for value in self.reading.values:
             self._gather(value, contributions[value.id])
 
@@ -227,9 +243,9 @@ class _Drawing:
             target = f"s{value.id}"
             self.main.node(target, "+", **SUM)
             label = f"sum of {len(contributions)}: {_shape(value.shape)}"
-            self.main.edge(_node(value), target, text(label), **BACKWARD)
+            self.main.edge(_node(value), target, beside(label), **BACKWARD)
         for step, lines in contributions:
-            self.main.edge(target, step, text(*lines), **BACKWARD)
+            self.main.edge(target, step, beside(*lines), **BACKWARD)
 
     def _reduction(self, operation: Operation, index: int) -> list[str]:
         """Return the line that says how broadcasting is undone, if there was any."""
@@ -253,14 +269,14 @@ class _Drawing:
         """Say what the shapes in this picture mean."""
         looks = STYLES | {"operation": OPERATION, "fold": FOLD, "saved": STYLES["result"] | SAVED, "sum": SUM}
         with self.main.subgraph(name="cluster_legend") as legend:
-            legend.attr(label="what the shapes mean", style="dotted", color="#767676")
-            before = None
+            legend.attr(label="how to read it", style="dotted", color=FRAME, fontsize="14")
+            entries = [f"legend_{kind}" for kind in TITLES if kind in self.kinds]
             for kind in TITLES:
                 if kind in self.kinds:
                     legend.node(f"legend_{kind}", TITLES[kind], **looks[kind])
-                    if before:
-                        legend.edge(before, f"legend_{kind}", style="invis")
-                    before = f"legend_{kind}"
+            legend.node("legend_arrows", text(*ARROWS[self.passes]), shape="plaintext", style="")
+            for above, below in pairwise([*entries, "legend_arrows"]):
+                legend.edge(above, below, style="invis")
 
 
 def _node(value: Value) -> str:
@@ -275,13 +291,20 @@ def _made_in(value: Value, step: Step) -> bool:
     return value.operation in step.operations
 
 
+def _is_plain(attribute: object) -> bool:
+    """Whether an attribute is told in a few letters: a number, a word or a short tuple of numbers."""
+    if isinstance(attribute, tuple):
+        return len(attribute) <= 4 and all(isinstance(item, int) for item in attribute)
+    return isinstance(attribute, bool | int | float | str)
+
+
 def _shape(shape: tuple[int, ...]) -> str:
     return str(shape) if shape else "scalar"
 
 
 def _shaped(name: str, value: Value, step: Step) -> str:
     """Return what is written at an arrow: what the rules call a value, and its shape; a fold has no such names."""
-    return f"{_shape(value.shape)}" if step.folded else f"{name} {_shape(value.shape)}"
+    return _shape(value.shape) if step.folded else f"{name} {_shape(value.shape)}"
 
 
 def _describe(value: Value, kind: str) -> list[str]:

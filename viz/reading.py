@@ -14,7 +14,7 @@ from autodiff.explain.formula import formula
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array, Primitive, shape_of
 
-_MOST_RULES = 6
+MOST_RULES = 6
 """As many rules are read of an operation of very many operands, which has one and the same for all."""
 
 
@@ -71,7 +71,7 @@ class Reading:
         reading.rules = {
             (operation.output.id, index): rule
             for operation in operations
-            for index in range(min(len(operation.inputs), _MOST_RULES))
+            for index in range(min(len(operation.inputs), MOST_RULES))
             if (rule := _rule(operation, index))
         }
         reading._follow_gradients()

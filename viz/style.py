@@ -12,8 +12,18 @@ _INK = "#1A1A1A"
 _GRADIENT = "#A34700"
 _FONT = "Helvetica,Arial,sans-serif"
 _LONGEST = 80
+FRAME = "#767676"
+"""The colour of what is drawn around layers."""
 
-GRAPH = {"rankdir": "TB", "labelloc": "t", "fontname": _FONT, "fontsize": "18", "fontcolor": _INK, "bgcolor": "#FFFFFF"}
+GRAPH = {
+    "rankdir": "TB",
+    "labelloc": "t",
+    "fontname": _FONT,
+    "fontsize": "18",
+    "fontcolor": _INK,
+    "bgcolor": "#FFFFFF",
+    "nodesep": "0.4",
+}
 NODE = {"fontname": _FONT, "fontsize": "12", "fontcolor": _INK, "color": "#444444", "style": "filled"}
 EDGE = {"fontname": _FONT, "fontsize": "11", "fontcolor": _INK, "color": "#444444"}
 
@@ -41,15 +51,29 @@ TITLES = {
     "fold": "layer, folded",
     "result": "result",
     "saved": "saved for the backward pass",
-    "sum": "sum of gradients",
+    "sum": "+  adds\ngradients",
     "output": "output",
 }
 """What each kind of node is called, in the order of the legend."""
+
+_FORWARD = ["solid arrow: a value, forward", "a, b, …: what its rules call an operand; y: the result"]
+_BACKWARD = ["dashed arrow: a gradient, backward", "ā: the gradient with respect to a"]
+ARROWS = {
+    "forward": _FORWARD,
+    "backward": [*_BACKWARD, "dotted arrow: a value that was saved"],
+    "both": [*_FORWARD, *_BACKWARD],
+}
+"""What the legend says of arrows."""
 
 
 def text(*lines: str) -> str:
     """Return a label that reads as the lines do, whatever they hold; one that is too long is cut."""
     return graphviz.nohtml(r"\n".join(map(_literal, lines)))
+
+
+def beside(*lines: str) -> str:
+    """Return the label of an arrow, a little away from it."""
+    return text(*(f"  {line}  " for line in lines))
 
 
 def _literal(line: str) -> str:
