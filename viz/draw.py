@@ -15,25 +15,10 @@ import numpy as np
 from autodiff import Tensor
 from autodiff.explain.formula import barred, parameter_names
 from autodiff.graph import Graph, Operation, Value
+from viz import style
 from viz.picture import Picture
 from viz.reading import MOST_RULES, Reading, Step, steps_of
-from viz.style import (
-    ARROWS,
-    BACKWARD,
-    EDGE,
-    FOLD,
-    FRAME,
-    GRAPH,
-    NODE,
-    OPERATION,
-    SAVED,
-    SAVED_EDGE,
-    STYLES,
-    SUM,
-    TITLES,
-    beside,
-    text,
-)
+from viz.style import beside, text
 
 Passes = Literal["forward", "backward", "both"]
 Depth = Literal["op", "layer"]
@@ -84,7 +69,7 @@ class _Drawing:
         self.folded = any(step.folded for step in self.steps)
         self.reason = reason
         self.outputs = {value.id for value in reading.outputs}
-        self.main = graphviz.Digraph("computation", graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
+        self.main = graphviz.Digraph("computation", graph_attr=style.GRAPH, node_attr=style.NODE, edge_attr=style.EDGE)
         self.clusters: dict[str, graphviz.Digraph] = {"": self.main}
         self.kinds: dict[str, None] = {}
 
@@ -120,7 +105,7 @@ class _Drawing:
         names = [operation.primitive.name for operation in self.reading.operations]
         more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         kinds = Counter(self._kind(value) for value in shown)
-        counted = ", ".join(f"{count} × {TITLES[kind]}" for kind, count in kinds.items())
+        counted = ", ".join(f"{count} × {style.TITLES[kind]}" for kind, count in kinds.items())
         return f"{len(names)} operations: {', '.join(names[:_MOST_NAMED])}{more}. Values: {counted}."
 
     # ── nodes ───────────────────────────────────────────────────────────────────────────────────────────
@@ -134,26 +119,26 @@ class _Drawing:
 
     def _value(self, home: graphviz.Digraph, value: Value) -> None:
         kind = self._kind(value)
-        style = STYLES[kind]
+        look = style.STYLES[kind]
         self.kinds.setdefault(kind)
         lines = _describe(value, kind)
         if value.id in self.reading.saved:
             self.kinds.setdefault("saved")
-            style = style | SAVED
+            look = look | style.SAVED
             lines.append("saved for the backward pass")
-        home.node(_node(value), text(*lines), **style)
+        home.node(_node(value), text(*lines), **look)
 
     def _step(self, home: graphviz.Digraph, step: Step) -> None:
         if not step.folded:
             self.kinds.setdefault("operation")
-            home.node(step.id, text(*self._rules(step.operations[0])), **OPERATION)
+            home.node(step.id, text(*self._rules(step.operations[0])), **style.OPERATION)
             return
         self.kinds.setdefault("fold")
         names = [operation.primitive.name for operation in step.operations]
         lines = [self._layer(step.scope), ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")]
         parameters = {v.id: v for operation in step.operations for v in operation.inputs if v.kind == "parameter"}
         lines += [", ".join(_describe(v, "parameter")) for v in parameters.values() if v.id in self.hidden]
-        home.node(step.id, text(*lines), **FOLD)
+        home.node(step.id, text(*lines), **style.FOLD)
 
     def _rules(self, operation: Operation) -> list[str]:
         """Return the lines of an operation: its name, and the rule of each operand."""
@@ -178,7 +163,7 @@ class _Drawing:
         for i, path in enumerate(dict.fromkeys(operation.scope for operation in self.reading.operations)):
             if path:
                 cluster = graphviz.Digraph(f"cluster_{i}")
-                cluster.attr(label=text(self._layer(path), ""), style="rounded", color=FRAME, fontsize="14")
+                cluster.attr(label=text(self._layer(path), ""), style="rounded", color=style.FRAME, fontsize="14")
                 self.clusters[path] = cluster
 
     def _close_clusters(self) -> None:
@@ -222,7 +207,7 @@ class _Drawing:
             for operation in step.operations:
                 output = operation.output
                 if output.id in self.reading.wanted and self._is_shown(output):
-                    self.main.edge(step.id, _node(output), beside(_shaped("ȳ", output, step)), **BACKWARD)
+                    self.main.edge(step.id, _node(output), beside(_shaped("ȳ", output, step)), **style.BACKWARD)
                 for index, (value, name) in enumerate(zip(operation.inputs, _names(operation), strict=True)):
                     if not self._is_shown(value) or (step.folded and (value.id in drawn or _made_in(value, step))):
                         continue
@@ -231,7 +216,7 @@ class _Drawing:
                         lines = [_shaped(barred(name), value, step), *self._reduction(operation, index)]
                         contributions[value.id].append((step.id, lines))
                     elif not self.forward and self._is_read(operation, value):
-                        self.main.edge(_node(value), step.id, beside("saved"), **SAVED_EDGE)
+                        self.main.edge(_node(value), step.id, beside("saved"), **style.SAVED_EDGE)
         for value in self.reading.values:
             self._gather(value, contributions[value.id])
 
@@ -241,11 +226,11 @@ class _Drawing:
         if len(contributions) > 1:
             self.kinds.setdefault("sum")
             target = f"s{value.id}"
-            self.main.node(target, "+", **SUM)
+            self.main.node(target, "+", **style.SUM)
             label = f"sum of {len(contributions)}: {_shape(value.shape)}"
-            self.main.edge(_node(value), target, beside(label), **BACKWARD)
+            self.main.edge(_node(value), target, beside(label), **style.BACKWARD)
         for step, lines in contributions:
-            self.main.edge(target, step, beside(*lines), **BACKWARD)
+            self.main.edge(target, step, beside(*lines), **style.BACKWARD)
 
     def _reduction(self, operation: Operation, index: int) -> list[str]:
         """Return the line that says how broadcasting is undone, if there was any."""
@@ -267,14 +252,19 @@ class _Drawing:
 
     def _legend(self) -> None:
         """Say what the shapes in this picture mean."""
-        looks = STYLES | {"operation": OPERATION, "fold": FOLD, "saved": STYLES["result"] | SAVED, "sum": SUM}
+        looks = style.STYLES | {
+            "operation": style.OPERATION,
+            "fold": style.FOLD,
+            "saved": style.STYLES["result"] | style.SAVED,
+            "sum": style.SUM,
+        }
         with self.main.subgraph(name="cluster_legend") as legend:
-            legend.attr(label="how to read it", style="dotted", color=FRAME, fontsize="14")
-            entries = [f"legend_{kind}" for kind in TITLES if kind in self.kinds]
-            for kind in TITLES:
+            legend.attr(label="how to read it", style="dotted", color=style.FRAME, fontsize="14")
+            entries = [f"legend_{kind}" for kind in style.TITLES if kind in self.kinds]
+            for kind in style.TITLES:
                 if kind in self.kinds:
-                    legend.node(f"legend_{kind}", TITLES[kind], **looks[kind])
-            legend.node("legend_arrows", text(*ARROWS[self.passes]), shape="plaintext", style="")
+                    legend.node(f"legend_{kind}", style.TITLES[kind], **looks[kind])
+            legend.node("legend_arrows", text(*style.ARROWS[self.passes]), shape="plaintext", style="")
             for above, below in pairwise([*entries, "legend_arrows"]):
                 legend.edge(above, below, style="invis")
 
@@ -309,7 +299,7 @@ def _shaped(name: str, value: Value, step: Step) -> str:
 
 def _describe(value: Value, kind: str) -> list[str]:
     """Return the lines of a value: its name, its number if it is one, shape and dtype, and the norm of its gradient."""
-    name = value.name or value.path or TITLES[kind]
+    name = value.name or value.path or style.TITLES[kind]
     if value.path and value.path != name:
         name += f" ({value.path})"
     if np.size(value.data) == 1 and kind in ("constant", "output"):

@@ -72,7 +72,7 @@ class Picture:
             root.insert(0, element)
         ET.register_namespace("", _SVG)
         ET.register_namespace("xlink", _XLINK)
-        return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+        return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
     def _repr_svg_(self) -> str | None:
         try:
@@ -97,7 +97,7 @@ Renderer = Callable[[str, str], bytes]
 def by_dot(source: str, format: str) -> bytes:
     """Render with the `dot` program."""
     try:
-        return graphviz.Source(source).pipe(format=format, quiet=True)
+        return bytes(graphviz.Source(source).pipe(format=format, quiet=True))
     except (graphviz.CalledProcessError, OSError) as error:
         raise DrawingError(f"dot could not draw the picture: {in_short(error)}") from error
 
@@ -107,7 +107,7 @@ def by_pygraphviz(source: str, format: str) -> bytes:
     from pygraphviz import AGraph
 
     try:
-        return AGraph(string=source).draw(format=format, prog="dot")
+        return bytes(AGraph(string=source).draw(format=format, prog="dot"))
     except (ValueError, OSError) as error:
         raise DrawingError(f"pygraphviz could not draw the picture: {in_short(error)}") from error
 

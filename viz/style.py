@@ -68,7 +68,8 @@ ARROWS = {
 
 def text(*lines: str) -> str:
     """Return a label that reads as the lines do, whatever they hold; one that is too long is cut."""
-    return graphviz.nohtml(r"\n".join(map(_literal, lines)))
+    label: str = graphviz.nohtml(r"\n".join(map(_literal, lines)))
+    return label
 
 
 def beside(*lines: str) -> str:
