@@ -80,7 +80,7 @@ class _Drawing:
         homes = self._homes()
         for value in shown:
             self._value(self.clusters[homes.get(value.id, "")], value)
-        for step in self.steps:
+        for step in filter(self._is_on, self.steps):
             self._step(self.clusters["" if self.folded else step.scope], step)
         self._close_clusters()
         if self.forward:
@@ -113,6 +113,11 @@ class _Drawing:
     def _is_shown(self, value: Value) -> bool:
         on_the_way = value.id in self.reading.wanted or value.id in self.reading.saved
         return value.id not in self.hidden and (self.forward or on_the_way)
+
+    def _is_on(self, step: Step) -> bool:
+        return self.forward or any(
+            self.reading.asks(operation, i) for operation in step.operations for i in range(len(operation.inputs))
+        )
 
     def _kind(self, value: Value) -> str:
         return "output" if value.id in self.outputs else value.kind
@@ -163,7 +168,9 @@ class _Drawing:
         for i, path in enumerate(dict.fromkeys(operation.scope for operation in self.reading.operations)):
             if path:
                 cluster = graphviz.Digraph(f"cluster_{i}")
-                cluster.attr(label=text(self._layer(path), ""), style="rounded", color=style.FRAME, fontsize="14")
+                cluster.attr(
+                    label=text(self._layer(path), ""), style="rounded", color=style.FRAME, fontsize="14", labeljust="l"
+                )
                 self.clusters[path] = cluster
 
     def _close_clusters(self) -> None:
@@ -299,7 +306,7 @@ def _shaped(name: str, value: Value, step: Step) -> str:
 
 def _describe(value: Value, kind: str) -> list[str]:
     """Return the lines of a value: its name, its number if it is one, shape and dtype, and the norm of its gradient."""
-    name = value.name or value.path or style.TITLES[kind]
+    name = value.name or value.path or style.TITLES[kind].partition(",")[0]
     if value.path and value.path != name:
         name += f" ({value.path})"
     if np.size(value.data) == 1 and kind in ("constant", "output"):

@@ -52,7 +52,7 @@ TITLES = {
     "result": "result",
     "saved": "saved for the backward pass",
     "sum": "+  adds\ngradients",
-    "output": "output",
+    "output": "output, such as the loss",
 }
 """What each kind of node is called, in the order of the legend."""
 
