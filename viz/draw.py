@@ -10,15 +10,14 @@ from itertools import pairwise
 from typing import Literal
 
 import graphviz
-import numpy as np
 
 from autodiff import Tensor
 from autodiff.explain.formula import barred, parameter_names
 from autodiff.graph import Graph, Operation, Value
 from viz import style
+from viz.labels import beside, called, describe, is_plain, shape_text, text
 from viz.picture import Picture
 from viz.reading import MOST_RULES, Reading, Step, steps_of
-from viz.style import beside, text
 
 Passes = Literal["forward", "backward", "both"]
 Depth = Literal["op", "layer"]
@@ -105,7 +104,7 @@ class _Drawing:
         names = [operation.primitive.name for operation in self.reading.operations]
         more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         kinds = Counter(self._kind(value) for value in shown)
-        counted = ", ".join(f"{count} × {style.TITLES[kind]}" for kind, count in kinds.items())
+        counted = ", ".join(f"{count} × {called(kind)}" for kind, count in kinds.items())
         return f"{len(names)} operations: {', '.join(names[:_MOST_NAMED])}{more}. Values: {counted}."
 
     # ── nodes ───────────────────────────────────────────────────────────────────────────────────────────
@@ -126,7 +125,7 @@ class _Drawing:
         kind = self._kind(value)
         look = style.STYLES[kind]
         self.kinds.setdefault(kind)
-        lines = _describe(value, kind)
+        lines = describe(value, kind)
         if value.id in self.reading.saved:
             self.kinds.setdefault("saved")
             look = look | style.SAVED
@@ -142,12 +141,12 @@ class _Drawing:
         names = [operation.primitive.name for operation in step.operations]
         lines = [self._layer(step.scope), ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")]
         parameters = {v.id: v for operation in step.operations for v in operation.inputs if v.kind == "parameter"}
-        lines += [", ".join(_describe(v, "parameter")) for v in parameters.values() if v.id in self.hidden]
+        lines += [", ".join(describe(v, "parameter")) for v in parameters.values() if v.id in self.hidden]
         home.node(step.id, text(*lines), **style.FOLD)
 
     def _rules(self, operation: Operation) -> list[str]:
         """Return the lines of an operation: its name, and the rule of each operand."""
-        plain = [f"{k}={v!r}" for k, v in operation.attributes.items() if v not in (None, False) and _is_plain(v)]
+        plain = [f"{k}={v!r}" for k, v in operation.attributes.items() if is_plain(v) and v is not False]
         lines = [operation.primitive.name + (f" ({', '.join(plain)})" if plain else "")]
         for index, value in enumerate(operation.inputs):
             rule = self.reading.rules.get((operation.output.id, index))
@@ -234,7 +233,7 @@ class _Drawing:
             self.kinds.setdefault("sum")
             target = f"s{value.id}"
             self.main.node(target, "+", **style.SUM)
-            label = f"sum of {len(contributions)}: {_shape(value.shape)}"
+            label = f"sum of {len(contributions)}: {shape_text(value.shape)}"
             self.main.edge(_node(value), target, beside(label), **style.BACKWARD)
         for step, lines in contributions:
             self.main.edge(target, step, beside(*lines), **style.BACKWARD)
@@ -245,7 +244,7 @@ class _Drawing:
         shape = operation.inputs[index].shape
         if rule is None or rule.shape in ((), shape):
             return []
-        return [f"broadcast, so summed: {_shape(rule.shape)} → {_shape(shape)}"]
+        return [f"broadcast, so summed: {shape_text(rule.shape)} → {shape_text(shape)}"]
 
     def _is_read(self, operation: Operation, value: Value) -> bool:
         """Whether the backward pass of an operation computes with a value."""
@@ -288,33 +287,6 @@ def _made_in(value: Value, step: Step) -> bool:
     return value.operation in step.operations
 
 
-def _is_plain(attribute: object) -> bool:
-    """Whether an attribute is told in a few letters: a number, a word or a short tuple of numbers."""
-    if isinstance(attribute, tuple):
-        return len(attribute) <= 4 and all(isinstance(item, int) for item in attribute)
-    return isinstance(attribute, bool | int | float | str)
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return str(shape) if shape else "scalar"
-
-
 def _shaped(name: str, value: Value, step: Step) -> str:
     """Return what is written at an arrow: what the rules call a value, and its shape; a fold has no such names."""
-    return _shape(value.shape) if step.folded else f"{name} {_shape(value.shape)}"
-
-
-def _describe(value: Value, kind: str) -> list[str]:
-    """Return the lines of a value: its name, its number if it is one, shape and dtype, and the norm of its gradient."""
-    name = value.name or value.path or style.TITLES[kind].partition(",")[0]
-    if value.path and value.path != name:
-        name += f" ({value.path})"
-    if np.size(value.data) == 1 and kind in ("constant", "output"):
-        name += f" = {np.asarray(value.data).item():.4g}"
-    lines = [name, f"{_shape(value.shape)} {value.dtype}"]
-    if value.cotangent is not None:
-        norm = np.linalg.norm(np.asarray(value.cotangent.data, np.float64).ravel())
-        lines.append(f"‖grad‖ = {norm:.4g}")
-    elif kind != "constant" and value.dtype.kind == "f":
-        lines.append("grad: not computed")
-    return lines
+    return shape_text(value.shape) if step.folded else f"{name} {shape_text(value.shape)}"

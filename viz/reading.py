@@ -53,6 +53,8 @@ class Reading:
     outputs: list[Value]
     rules: dict[tuple[int, int], Rule] = field(default_factory=dict)
     """By the id of an operation's output, and the number of the operand."""
+    smooth: set[tuple[int, int]] = field(default_factory=set)
+    """Those that have a rule, by the same key; `rules` has the first few of an operation of very many."""
     wanted: set[int] = field(default_factory=set)
     """The ids of the values whose gradients are on the way from the output to a parameter."""
     saved: set[int] = field(default_factory=set)
@@ -68,6 +70,12 @@ class Reading:
         outputs = [value for value in graph.outputs if value.id in used]
         outputs = outputs or [operation.output for operation in operations if operation.output.id not in inner]
         reading = cls(graph, operations, [used[key] for key in sorted(used)], outputs)
+        reading.smooth = {
+            (operation.output.id, index)
+            for operation in operations
+            for index, rule in enumerate(operation.primitive.rules_of(operation.inputs))
+            if rule
+        }
         reading.rules = {
             (operation.output.id, index): rule
             for operation in operations
@@ -79,21 +87,18 @@ class Reading:
 
     def asks(self, operation: Operation, index: int) -> bool:
         """Whether the backward pass runs the rule of an operand."""
-        return (
-            operation.output.id in self.wanted
-            and operation.inputs[index].id in self.wanted
-            and operation.primitive.rules_of(operation.inputs)[index] is not None
-        )
+        key = operation.output.id
+        return key in self.wanted and operation.inputs[index].id in self.wanted and (key, index) in self.smooth
 
     def _follow_gradients(self) -> None:
         """Find what lies between a leaf that wants a gradient and the output."""
         wanting = {v.id for v in self.values if v.kind == "parameter" or (v.kind != "result" and v.cotangent)}
         for operation in self.operations:
-            rules = operation.primitive.rules_of(operation.inputs)
+            key = operation.output.id
             if operation.output.dtype.kind == "f" and any(
-                value.id in wanting and rule for value, rule in zip(operation.inputs, rules, strict=True)
+                value.id in wanting and (key, index) in self.smooth for index, value in enumerate(operation.inputs)
             ):
-                wanting.add(operation.output.id)
+                wanting.add(key)
         leading = {value.id for value in self.outputs}
         for operation in reversed(self.operations):
             if operation.output.id in leading:

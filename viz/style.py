@@ -1,4 +1,4 @@
-"""How pictures of computations look: a shape and a colour for each kind of node, and text that means itself.
+"""How pictures of computations look: a shape and a colour for each kind of node.
 
 The colours are tints of the palette of M. Okabe and K. Ito, Color universal design (2008), which the colour-blind can
 tell apart; the shapes alone tell as much.
@@ -6,12 +6,9 @@ tell apart; the shapes alone tell as much.
 
 from __future__ import annotations
 
-import graphviz
-
 _INK = "#1A1A1A"
 _GRADIENT = "#A34700"
 _FONT = "Helvetica,Arial,sans-serif"
-_LONGEST = 80
 FRAME = "#767676"
 """The colour of what is drawn around layers."""
 
@@ -64,21 +61,3 @@ ARROWS = {
     "both": [*_FORWARD, *_BACKWARD],
 }
 """What the legend says of arrows."""
-
-
-def text(*lines: str) -> str:
-    """Return a label that reads as the lines do, whatever they hold; one that is too long is cut."""
-    label: str = graphviz.nohtml(r"\n".join(map(_literal, lines)))
-    return label
-
-
-def beside(*lines: str) -> str:
-    """Return the label of an arrow, a little away from it."""
-    return text(*(f"  {line}  " for line in lines))
-
-
-def _literal(line: str) -> str:
-    """Write a line so that DOT takes nothing in it for markup; what cannot be printed becomes a white question mark."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-    cut = printable if len(printable) <= _LONGEST else printable[: _LONGEST - 1] + "…"
-    return cut.replace("\\", "\\\\").replace("&", "&amp;")

@@ -36,10 +36,7 @@ HOSTILE = [
 
 def renderer(name):
     """One of the renderers, or the reason to go without."""
-    if name == "dot":
-        missing = shutil.which("dot") is None
-    else:
-        missing = importlib.util.find_spec("pygraphviz") is None
+    missing = shutil.which("dot") is None if name == "dot" else importlib.util.find_spec("pygraphviz") is None
     return pytest.param(
         getattr(picture, f"by_{name}"), id=name, marks=pytest.mark.skipif(missing, reason=f"{name} is not installed")
     )
@@ -77,11 +74,8 @@ def nodes(drawing):
 
 
 def edges(drawing):
-    found = []
-    for line in drawing.dot.splitlines():
-        if match := re.match(r"\s*(\w+) -> (\w+) \[(.*)\]$", line):
-            found.append((match[1], match[2], attributes(match[3])))
-    return found
+    matches = (re.match(r"\s*(\w+) -> (\w+) \[(.*)\]$", line) for line in drawing.dot.splitlines())
+    return [(match[1], match[2], attributes(match[3])) for match in matches if match]
 
 
 def attributes(text):
@@ -247,6 +241,21 @@ def test_operations_carry_the_rules_that_they_have():
     rules = [formula(product.primitive, [v.data for v in product.inputs], {}, out, i) for i in range(2)]
     assert found == ["matmul", f"{rules[0]}  (not needed here)", rules[1]]  # no gradient of the data is wanted
     assert rules == ["ā = ȳ·bᵀ", "b̄ = aᵀ·ȳ"]
+
+
+def test_operations_tell_their_attributes_where_these_are_short():
+    x = ad.Tensor(np.ones((3, 2)), requires_grad=True)
+    drawing = viz.draw(ad.sum(x[np.array([0, 1, 1])], axis=0))
+    names = [lines(node["label"])[0] for name, node in nodes(drawing).items() if name[0] == "o"]
+    assert names == ["getitem", "sum (axis=0)"]
+
+
+def test_one_rule_speaks_for_all_of_very_many_operands():
+    drawing = viz.draw(ad.stack([ad.Tensor(1.0, requires_grad=True) for _ in range(20)]))
+    (label,) = (lines(node["label"]) for name, node in nodes(drawing).items() if name[0] == "o")
+    assert len(label) == 8
+    assert label[-1] == "… and so for each operand"
+    assert sum(e.get("style") == "dashed" for *_, e in edges(drawing)) == 20 + 1
 
 
 def test_each_kind_differs_by_shape_and_every_text_is_legible():
@@ -422,7 +431,7 @@ def test_the_tape_of_a_tensor_is_drawn_as_it_is_left():
     assert "grad: not computed" in viz.draw(loss).dot
     loss.backward()
     found = [lines(node["label"]) for node in nodes(viz.draw(loss)).values()]
-    assert [line for line in found if line[0] == "W"][0][:3] == ["W", "(3,) float64", f"‖grad‖ = {np.sqrt(20):.4g}"]
+    assert next(line for line in found if line[0] == "W")[:3] == ["W", "(3,) float64", f"‖grad‖ = {np.sqrt(20):.4g}"]
     np.testing.assert_array_equal(w.grad.data, [0, 2, 4])  # looking changes nothing
 
 
