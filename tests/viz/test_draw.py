@@ -251,7 +251,7 @@ def test_operations_tell_their_attributes_where_these_are_short():
 
 
 def test_one_rule_speaks_for_all_of_very_many_operands():
-    drawing = viz.draw(ad.stack([ad.Tensor(1.0, requires_grad=True) for _ in range(20)]))
+    drawing = viz.draw(ad.concat([ad.Tensor([1.0], requires_grad=True) for _ in range(20)]))
     (label,) = (lines(node["label"]) for name, node in nodes(drawing).items() if name[0] == "o")
     assert len(label) == 8
     assert label[-1] == "… and so for each operand"
