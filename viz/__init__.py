@@ -1,1 +1,6 @@
 """Drawings. They draw what others computed, and compute nothing of their own."""
+
+from viz.draw import draw
+from viz.picture import Picture
+
+__all__ = ["Picture", "draw"]
