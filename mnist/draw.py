@@ -92,7 +92,7 @@ def draw_page(config: DrawConfig, scene: Scene) -> None:
     """Write the page that walks through a scene."""
     import viz
 
-    title = f"A training step of the network {' → '.join(map(str, scene.model.layer_dims))}"
+    title = f"A training step of the network {'-'.join(map(str, scene.model.layer_dims))}"
     said = presets.witnesses(scene)
     notes = [] if "TensorFlow" in said else ["TensorFlow was not installed where this page was made."]
     pictures = (SIDE, SIDE) if config.preset == "mnist" else None

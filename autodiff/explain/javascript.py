@@ -193,8 +193,8 @@ def _check(operation: Operation) -> None:
     for value in (*operation.inputs, operation.output):
         if value.dtype.kind == "f" and value.dtype != np.float64:
             raise NotImplementedError(f"{where} computes in {value.dtype}, and JavaScript in float64")
-    if name == "matmul" and any(len(value.shape) != 2 for value in operation.inputs):
-        raise NotImplementedError(f"{where} multiplies stacks of matrices, which the kernel in JavaScript does not")
+    if name in ("matmul", "matrix_transpose") and any(len(value.shape) != 2 for value in operation.inputs):
+        raise NotImplementedError(f"{where} takes stacks of matrices, which the kernel in JavaScript does not")
     if "softmax" in name and not isinstance(operation.attributes["axis"], int):
         raise NotImplementedError(f"{where} goes along several axes, which the kernel in JavaScript does not")
     if name == "astype" and operation.output.dtype.kind != "f":
@@ -203,9 +203,10 @@ def _check(operation: Operation) -> None:
 
 def _call(operation: Operation) -> str:
     """Write the call of a kernel."""
+    name = operation.primitive.name
     operands = [f"v[{value.id}]" for value in operation.inputs]
-    describe = _ARGUMENTS.get(operation.primitive.name, lambda operation: [])
-    return f"{operation.primitive.name}({', '.join([*operands, *map(json.dumps, describe(operation))])})"
+    arguments = _ARGUMENTS[name](operation) if name in _ARGUMENTS else []
+    return f"{name}({', '.join([*operands, *map(json.dumps, arguments)])})"
 
 
 def _shape(operation: Operation) -> list[Any]:

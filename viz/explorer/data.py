@@ -196,7 +196,7 @@ def _drawing(drawing: Drawing) -> Json:
             "value": node.value.id,
             "pill": node.pill,
             "pillWidth": node.pill_width,
-            "middle": node.middle,
+            "pillMiddle": node.middle + node.pill_middle,
             "y": node.y,
             "boxes": [vars(box) for box in node.boxes],
         }

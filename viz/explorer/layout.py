@@ -59,8 +59,14 @@ class Node:
 
     @property
     def pill_width(self) -> float:
-        """How wide the pill is."""
-        return max(2 * _PORT + 16, text_width(self.pill) + 20) if self.pill else 0
+        """How wide the pill is: an arrow comes in at each end, or one in the middle where no cotangent goes out."""
+        room = 2 * _PORT + 16 if len(self.boxes) > 1 else 0
+        return max(room, text_width(self.pill) + 20) if self.pill else 0
+
+    @property
+    def pill_middle(self) -> float:
+        """Where the middle of the pill is, from the middle of the card."""
+        return 0 if len(self.boxes) > 1 else -_PORT
 
 
 @dataclass
@@ -173,8 +179,8 @@ class _Layout:
             lane = lanes[cell.lane]
             node = self.nodes[cell.value.id]
             value, gradient = _widths(node)
-            lane.value = max(lane.value, value, node.pill_width / 2)
-            lane.gradient = max(lane.gradient, gradient, node.pill_width / 2)
+            lane.value = max(lane.value, value, node.pill_width / 2 - node.pill_middle)
+            lane.gradient = max(lane.gradient, gradient, node.pill_width / 2 + node.pill_middle)
             for leaf in cell.leaves:
                 value, gradient = _widths(self.nodes[leaf.id])
                 lane.leaf, lane.mirror = max(lane.leaf, value), max(lane.mirror, gradient)
@@ -305,7 +311,7 @@ class _Layout:
         """Return the way from a leaf to the pill of the card that it stands beside."""
         x, y = self._edge_of_leaf(route, side)
         card = self.nodes[route.target.value.id]
-        end = card.middle + side * card.pill_width / 2, card.y + _PILL / 2
+        end = card.middle + card.pill_middle + side * card.pill_width / 2, card.y + _PILL / 2
         turn = x - side * _BESIDE / 2
         return [(x, y), end] if y == end[1] else [(x, y), (turn, y), (turn, end[1]), end]
 

@@ -12,8 +12,8 @@ import numpy as np
 Side = tuple[int, int]
 """The height and width of pictures, in pixels."""
 
-MOST_BYTES = 1_200_000
-"""What all arrays together may take in the page."""
+MOST_BYTES = 600_000
+"""What the arrays of a graph may take; in base64 they take a third more, and what witnesses say comes on top."""
 _LIMITS = (64, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 """How many places of an axis are shown: the most with which the page stays small."""
 
@@ -55,25 +55,25 @@ class Sampling:
     """Which places of long axes are shown, the same in all arrays.
 
     Args:
-        shapes: those of all arrays of the page.
+        arrays: those of the graph.
         side: the height and width of pictures; an axis of as many pixels is never sampled.
     """
 
-    def __init__(self, shapes: Iterable[tuple[int, ...]], side: Side | None = None) -> None:
+    def __init__(self, arrays: Iterable[Any], side: Side | None = None) -> None:
         self.side = side
-        shapes = list(shapes)
+        kinds = [(np.shape(array), _kind(array)) for array in arrays]
         for limit in _LIMITS:
             self.limit = limit
-            if sum(8 * _size(self.sampled(shape)) for shape in shapes) <= MOST_BYTES * 3 / 4:
+            if sum(kind.itemsize * _size(self.sampled(shape)) for shape, kind in kinds) <= MOST_BYTES:
                 break
-        self.is_needed = any(self.sampled(shape) != shape for shape in shapes)
+        self.is_needed = any(self.sampled(shape) != shape for shape, _ in kinds)
 
     @property
     def note(self) -> str:
         """What the reader should know of it."""
         return (
-            f"Large arrays are sampled: of an axis longer than {self.limit}, {self.limit} places are shown, evenly "
-            "spaced. Statistics and differences are of all numbers."
+            f"Large arrays are sampled: {self.limit} places are shown of an axis that is longer, evenly spaced; "
+            "statistics and differences are of all numbers."
         )
 
     def places(self, length: int) -> np.ndarray:
@@ -127,11 +127,15 @@ def _size(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=int))
 
 
+def _kind(array: Any) -> np.dtype[Any]:
+    """Return the type in which an array comes into the page."""
+    return np.dtype("<f4" if np.asarray(array).dtype in (np.float32, np.float16) else "<f8")
+
+
 def _bytes(array: np.ndarray) -> dict[str, str]:
     """Return the numbers of an array, float32 as such and all others as float64, little-endian."""
-    kind = "f4" if array.dtype in (np.float32, np.float16) else "f8"
-    content = np.ascontiguousarray(array).astype(f"<{kind}").tobytes()
-    return {"type": kind, "bytes": base64.b64encode(content).decode()}
+    kind = _kind(array)
+    return {"type": kind.str[1:], "bytes": base64.b64encode(array.astype(kind).tobytes()).decode()}
 
 
 def _statistics(array: np.ndarray) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Page:
 
 def assemble(graph: Graph, title: str, witnesses: Witnesses, side: Side | None, notes: Sequence[str]) -> Page:
     """Return the page of a graph."""
-    sampling = Sampling([value.shape for value in graph.values], side)
+    sampling = Sampling([value.data for value in graph.values], side)
     code, problem = _code_of(graph, sampling)
     data = as_data(graph, sampling, witnesses)
     data |= {"title": title, "notes": [*notes, *([sampling.note] if sampling.is_needed else []), problem]}
@@ -64,7 +64,7 @@ def assemble(graph: Graph, title: str, witnesses: Witnesses, side: Side | None, 
 def _code_of(graph: Graph, sampling: Sampling) -> tuple[str, str]:
     """Return the code that computes the graph again, and a note: on what can be changed, or on why nothing can."""
     if sampling.is_needed:
-        return "", "Numbers cannot be changed here, since not all of them are in the page."
+        return "", "Numbers cannot be changed here: not all of them are in the page."
     for value in graph.values:
         if value.dtype.kind == "f" and value.dtype != np.float64:
             return "", f"Numbers cannot be changed here: the page computes in float64, and this is {value.dtype}."

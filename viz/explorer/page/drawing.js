@@ -38,7 +38,7 @@ function buildDefinitions() {
   const hatch = make("svg:pattern", {
     id: "hatch", width: 7, height: 7, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)",
   }, make("svg:rect", { width: 7, height: 7, class: "hatch-ground" }), make("svg:rect", { width: 2, height: 7, class: "hatch-line" }));
-  return make("svg:defs", {}, head("forward"), head("backward"), hatch);
+  return make("svg:defs", {}, head("plain"), head("forward"), head("backward"), hatch);
 }
 
 const buildLayer = ({ x, y, width, height, label }) => make("svg:g", { class: "layer" },
@@ -57,16 +57,15 @@ function pathOf(points) {
 }
 
 const buildEdge = ({ during, source, target, points }) => make("svg:path", {
-  class: `edge ${during}`, d: pathOf(points), "marker-end": `url(#head-${during})`,
-  "data-source": source, "data-target": target,
+  class: `edge ${during}`, d: pathOf(points), "data-source": source, "data-target": target,
 });
 
-function buildNode({ value, boxes, pill, middle, y, pillWidth }) {
+function buildNode({ value, boxes, pill, pillMiddle, y, pillWidth }) {
   const group = make("svg:g", {
     class: "node", role: "option", tabindex: -1, "data-value": value, "aria-selected": "false",
   }, make("svg:title", {}, page.values[value].name));
   for (const box of boxes) group.append(buildBox(value, box));
-  if (pill) group.append(make("svg:g", { class: "pill", transform: `translate(${middle - pillWidth / 2} ${y})` },
+  if (pill) group.append(make("svg:g", { class: "pill", transform: `translate(${pillMiddle - pillWidth / 2} ${y})` },
     make("svg:rect", { width: pillWidth, height: 20, rx: 10 }),
     make("svg:text", { x: pillWidth / 2, y: 10 }, pill)));
   nodes.set(value, group);
@@ -75,7 +74,7 @@ function buildNode({ value, boxes, pill, middle, y, pillWidth }) {
 
 function buildBox(value, { role, label, shape, x, y, width, height }) {
   const kind = role === "gradient" ? "gradient" : page.values[value].look;
-  return make("svg:g", { class: `box ${kind}`, "data-role": role, transform: `translate(${x} ${y})` },
+  return make("svg:g", { class: `box ${kind}`, "data-role": role, "data-label": label, transform: `translate(${x} ${y})` },
     make("svg:path", { class: "outline", d: OUTLINES[kind](width, height), "fill-rule": "nonzero" }),
     make("svg:rect", { class: "hatched", x: 6, y: 20, width: width - 12, height: height - 26 }),
     make("svg:text", { class: "name", x: 8, y: 12 }, label),
@@ -114,8 +113,10 @@ function paintBox(value, box) {
   if (content.dataset.key === key) return;
   content.dataset.key = key;
   content.replaceChildren();
+  const isUpdated = id !== null && box.dataset.role === "value" && id !== value;
+  box.querySelector(".name").textContent = box.dataset.label + (isUpdated ? "′" : "");
   box.classList.toggle("unknown", id === null);
-  box.classList.toggle("updated", id !== null && box.dataset.role === "value" && id !== value);
+  box.classList.toggle("updated", isUpdated);
   if (id === null) return;
   const { view } = page.values[id];
   const matrix = drawMatrix(id, view, view.cell);
@@ -151,7 +152,7 @@ const plain = (text) => text.normalize("NFKD").toLowerCase();
 /* ── saving ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
 const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-weight",
-  "text-anchor", "dominant-baseline", "image-rendering", "paint-order", "fill-opacity"];
+  "text-anchor", "dominant-baseline", "image-rendering", "paint-order", "fill-opacity", "marker-end", "display"];
 
 /* The drawing as a file of its own: all of it, as it looks at this step, with its styles written out. */
 function drawingAsFile() {

@@ -38,7 +38,7 @@ function make(name, attributes = {}, ...children) {
 
 /* Draw an array as a group of SVG: numbers on coloured cells where there are few, an image where there are many. */
 function drawMatrix(id, view, cell) {
-  const array = numbers[id], palette = PALETTES[isDark() ? "dark" : "light"], most = extent(array.data);
+  const array = numbers[id], palette = PALETTES[isDark() ? "dark" : "light"], most = extentOf(id);
   const group = make("svg:g", { class: "matrix", "data-array": id });
   const [width, height] = [view.columns * cell[0], view.rows * cell[1]];
   if (view.mode === "written") writeCells(group, array, view, cell, most, palette);
@@ -50,13 +50,19 @@ function drawMatrix(id, view, cell) {
   return group;
 }
 
+/* Where the colour scale of an array ends; of a sampled one, at the extreme of all its numbers. */
+function extentOf(id) {
+  const { least, most } = page.values[id].statistics ? statisticsOf(id) : {};
+  return Number.isFinite(least) && Number.isFinite(most) ? Math.max(-least, most) : extent(numbers[id].data);
+}
+
 function writeCells(group, array, view, [width, height], most, palette) {
   array.data.forEach((x, i) => {
     const colour = colourOf(x, most, palette);
     const left = (i % view.columns) * width, top = Math.floor(i / view.columns) * height;
     group.append(
       make("svg:rect", { class: "cell", x: left, y: top, width, height, fill: css(colour) }),
-      make("svg:text", { class: "number", x: left + width / 2, y: top + height / 2, fill: inkOn(colour) }, brief(x)),
+      make("svg:text", { class: "number", x: left + width / 2, y: top + height / 2, style: `fill: ${inkOn(colour)}` }, brief(x)),
     );
   });
 }
@@ -94,7 +100,7 @@ const unlight = () => document.querySelectorAll(".lit").forEach((rectangle) => r
 function lightCell(id, row, column) {
   unlight();
   light(id, { row, column });
-  const operation = page.operations[page.values[id].operation];
+  const operation = isHidden() ? undefined : page.operations[page.values[id].operation];
   const from = operation ? sourcesOf(operation, row, column) : [];
   for (const [operand, selection] of from) light(operand, selection);
   document.getElementById("readout").textContent = describeCell(id, row, column, operation);

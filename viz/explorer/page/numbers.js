@@ -17,7 +17,7 @@ function brief(x) {
     const decimals = Math.max(0, 2 - Math.floor(Math.log10(size || 1)));
     text = size.toFixed(decimals).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
   } else {
-    text = size.toExponential(1).replace("+", "");
+    text = size.toExponential(1).replace("+", "").replace(".0", "");
     if (text.length > 6) text = size.toExponential(0).replace("+", "");
   }
   return (x < 0 ? "−" : "") + text;
@@ -52,9 +52,7 @@ function statistics(data) {
 }
 
 /* The largest finite size of a number: where the colour scale ends. */
-function extent(data) {
-  return data.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
-}
+const extent = (data) => data.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 0);
 
 /* The rows and columns of the matrix as which an array is seen. */
 function matrixShape(shape) {

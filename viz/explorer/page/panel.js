@@ -8,10 +8,12 @@ const line = (kind, ...children) => make("p", { class: kind }, ...children);
 function paintStep() {
   const step = page.steps[state.step], content = document.getElementById("step-content");
   const parts = { start: aboutStart, seed: aboutSeed, gradients: aboutGradients, backward: aboutBackward }[step.kind] ?? aboutOperations;
-  const hidden = state.quiz && !state.asked && ["forward", "backward", "update"].includes(step.kind);
-  content.replaceChildren(...(hidden ? [quizQuestion(step)] : parts(step)));
+  content.replaceChildren(...(isHidden() ? [quizQuestion(step)] : parts(step)));
   if (step.place) content.append(line("place", "in ", make("code", {}, step.place)));
 }
+
+/* Whether the quiz keeps the step's formula back. */
+const isHidden = () => state.quiz && !state.asked && ["forward", "backward", "update"].includes(page.steps[state.step].kind);
 
 function quizQuestion(step) {
   const what = step.kind === "backward" ? "What does this rule hand back?" : "What is computed here?";
@@ -23,7 +25,15 @@ const aboutStart = () => [
   line("", "The leaves are known: inputs, parameters and constants. Everything hatched is still to be computed."),
   line("", "Step on with → or play with the space bar. The left half of the drawing is the forward pass and runs down;"
     + " the right half, dashed, is the backward pass and runs up."),
+  line("", `There are ${page.steps.length - 1} steps: ${["forward", "backward", "update"].map(countOf).filter(Boolean).join(", ")}.`),
 ];
+
+/* How many steps of a kind there are, in words. */
+function countOf(kind) {
+  const { length } = page.steps.filter((step) => step.kind === kind);
+  const [one, many] = { forward: ["operation", "operations"], backward: ["rule", "rules"], update: ["update", "updates"] }[kind];
+  return length ? `${length} ${length === 1 ? one : many}${kind === "update" ? "" : ` ${kind}`}` : "";
+}
 
 const aboutSeed = ({ subject: value }) => [
   line("formula", `${page.values[value].gradient} = 1`),
@@ -41,15 +51,24 @@ function aboutOperation(operation) {
   const { output, parts, inputs } = operation;
   const name = page.values[output].name, text = partsText(parts, (i) => nameInFormula(page.values[inputs[i]].name));
   const shapes = `(${shapeText(page.values[output].shape)}) = ${partsText(parts, (i) => `(${shapeText(page.values[inputs[i]].shape)})`)}`;
-  return [line("formula", name === text ? name : `${name} = ${text}`), line("shapes", shapes), equation(operation)];
+  const left = name === text ? `${operation.name}(${inputs.map((id) => page.values[id].name).join(", ")})` : name;
+  return [line("formula", `${left} = ${text}`), line("shapes", shapes), equation(operation)];
 }
 
-const partsText = (parts, name) => parts.map((part) => (typeof part === "string" ? part : name(part))).join("");
+const partsText = (parts, name) => parts.map((part, i) => (typeof part === "string" ? part : inPlace(name(part), i))).join("");
 
-/* An operation with matrices in the places of the names. */
+/* An operand as it is written; a negative number that follows a sign is put in parentheses. */
+const inPlace = (name, i) => (i > 0 && name.startsWith("−") ? `(${name})` : name);
+
+/* An operation with matrices in the places of the names; a line may break before a sign, not after it. */
 function equation({ output, parts, inputs }) {
-  const pieces = parts.flatMap((part) => (typeof part === "string" ? [span("sign", part)] : [panelMatrix(inputs[part])]));
-  return make("div", { class: "equation" }, panelMatrix(output), span("sign", "="), ...pieces);
+  const terms = [[panelMatrix(output)], [span("sign", "=")]];
+  for (const part of parts) {
+    if (typeof part === "number") terms[terms.length - 1].push(panelMatrix(inputs[part]));
+    else if (terms.length === 2 && terms[1].length === 1) terms[1].push(span("sign", part));
+    else terms.push([span("sign", part)]);
+  }
+  return make("div", { class: "equation" }, ...terms.map((pieces) => make("span", { class: "term" }, ...pieces)));
 }
 
 const numbersOf = (ids) => make("div", { class: "equation" }, ...ids.map((id) => panelMatrix(id)));
@@ -61,7 +80,7 @@ function aboutBackward({ rules, sums, operations }) {
     line("generic", "the rule: ", make("b", {}, generic)),
     line("shapes", shapes),
     note ? line("note", note) : null,
-    ...own.map((i) => equation(page.operations[i])),
+    ...own.filter((i) => page.operations[i].name !== "matrix_transpose").map((i) => equation(page.operations[i])),
   ]);
   const added = sums.length ? [line("", "Used more than once, so what comes back along each way is added up:"),
     ...sums.flatMap((i) => aboutOperation(page.operations[i]))] : [];
@@ -77,7 +96,7 @@ function glosses(operations) {
 
 /* A matrix in the panel: its name, and the cells, which the arrow keys can walk. */
 function panelMatrix(id, width = 200) {
-  const { view, name, shape } = page.values[id], size = cellIn(view, width);
+  const { view, name, shape } = page.values[id], size = cellIn(id, view, width);
   const svg = make("svg:svg", {
     class: "panel-matrix", width: view.columns * size[0], height: view.rows * size[1], tabindex: 0,
     role: "application", "aria-roledescription": "matrix",
@@ -87,10 +106,13 @@ function panelMatrix(id, width = 200) {
   return make("figure", {}, svg, make("figcaption", {}, name));
 }
 
-/* The size of a cell, such that the matrix is as wide as there is room. */
-function cellIn(view, width) {
-  if (view.mode === "written") return view.cell;
-  const scale = Math.min(width / (view.columns * view.cell[0]), 24 / view.cell[0]);
+/* The size of a cell: as wide as the numbers are long, or such that a heat-map is as wide as there is room. */
+function cellIn(id, view, width) {
+  if (view.mode === "written") {
+    const longest = Math.max(3, ...[...numbers[id].data].map((x) => brief(x).length));
+    return [6.35 * longest + 7, view.cell[1]];
+  }
+  const scale = Math.min(width / (view.columns * view.cell[0]), (0.8 * width) / (view.rows * view.cell[1]), 24 / view.cell[0]);
   return view.cell.map((length) => length * scale);
 }
 
@@ -152,7 +174,7 @@ function aboutArray(value, role, id, name) {
 
 /* The colour scale, from −most to +most. */
 function scaleOf(id) {
-  const palette = PALETTES[isDark() ? "dark" : "light"], most = extent(numbers[id].data);
+  const palette = PALETTES[isDark() ? "dark" : "light"], most = extentOf(id);
   const gradient = `linear-gradient(90deg, ${css(palette.negative)}, ${css(palette.zero)}, ${css(palette.positive)})`;
   return make("div", { class: "scale", role: "img", "aria-label": `Colours from ${brief(-most)} to ${brief(most)}` },
     span("end", brief(-most)), make("span", { class: "bar", style: `background: ${gradient}` }), span("end", brief(most)));

@@ -80,6 +80,12 @@ function pause() {
   paintControls();
 }
 
+/* Go to a step at the reader's wish, which ends the playing. */
+function stopAt(step) {
+  pause();
+  goTo(step);
+}
+
 /* ── the address: #step=17&node=5 ────────────────────────────────────────────────────────────────────────── */
 
 function writeAddress() {
@@ -102,10 +108,10 @@ function readAddress() {
 
 function watchControls() {
   const steps = { first: () => 0, back: () => state.step - 1, next: () => state.step + 1, last: () => page.steps.length - 1 };
-  for (const [name, step] of Object.entries(steps)) byId(name).onclick = () => { pause(); goTo(step()); };
+  for (const [name, step] of Object.entries(steps)) byId(name).onclick = () => stopAt(step());
   byId("play").onclick = () => (state.playing === null ? play() : pause());
   byId("slider").max = page.steps.length - 1;
-  byId("slider").oninput = (event) => { pause(); goTo(Number(event.target.value)); };
+  byId("slider").oninput = (event) => stopAt(Number(event.target.value));
   byId("quiz").onclick = toggleQuiz;
   byId("theme").onclick = toggleTheme;
   byId("download").onclick = saveDrawing;
@@ -120,6 +126,7 @@ function toggleQuiz() {
   state.quiz = !state.quiz;
   state.asked = false;
   byId("quiz").setAttribute("aria-pressed", String(state.quiz));
+  byId("readout").textContent = "";
   paintStep();
 }
 
@@ -174,12 +181,12 @@ function point(value) {
 }
 
 const KEYS = {
-  ArrowRight: () => { pause(); goTo(state.step + 1); },
-  ArrowLeft: () => { pause(); goTo(state.step - 1); },
+  ArrowRight: () => stopAt(state.step + 1),
+  ArrowLeft: () => stopAt(state.step - 1),
   ArrowDown: () => focusNode(1),
   ArrowUp: () => focusNode(-1),
-  Home: () => { pause(); goTo(0); },
-  End: () => { pause(); goTo(page.steps.length - 1); },
+  Home: () => stopAt(0),
+  End: () => stopAt(page.steps.length - 1),
   " ": () => byId("play").onclick(),
   Escape: () => { choose(null); byId("readout").textContent = ""; },
   "/": () => byId("search").focus(),
@@ -218,7 +225,7 @@ function buildLegend() {
       make("svg:path", { class: "outline", d: OUTLINES[look === "unknown" ? "result" : look](34, 20) }),
       make("svg:rect", { class: "hatched", x: 4, y: 4, width: 26, height: 12 })));
   const arrow = (during) => make("svg:svg", { width: 40, height: 20, viewBox: "0 0 40 20", "aria-hidden": "true" },
-    make("svg:path", { class: `edge walked ${during}`, d: "M2 10H36", "marker-end": `url(#head-${during})` }));
+    make("svg:path", { class: `edge walked ${during}`, d: "M2 10H36" }));
   byId("legend").append(
     ...looks.filter(([look]) => look === "unknown" || document.querySelector(`#drawing .box.${look}`)).map(([look, text]) => make("li", {}, sample(look), text)),
     make("li", {}, arrow("forward"), "forward"), make("li", {}, arrow("backward"), "backward"));

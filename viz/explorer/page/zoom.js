@@ -29,7 +29,7 @@ function fitAll() {
 /* Begin as wide as fits, but not so small that numbers cannot be read. */
 function frameStart() {
   const { width } = page.drawing, area = stage();
-  const scale = Math.min(1.25, Math.max(0.8, area.width / width));
+  const scale = Math.min(1.25, Math.max(0.72, area.width / width));
   moveCamera({ scale, x: Math.max(0, (area.width - width * scale) / 2), y: 0 });
 }
 
@@ -40,11 +40,15 @@ function showNode(value, smooth = true) {
   const area = stage(), { scale } = camera;
   const left = Math.min(...node.boxes.map((box) => box.x)), right = Math.max(...node.boxes.map((box) => box.x + box.width));
   const bottom = Math.max(...node.boxes.map((box) => box.y + box.height));
-  moveCamera({
-    x: held(camera.x, left * scale, right * scale, area.width, 24),
-    y: held(camera.y, node.y * scale, bottom * scale, area.height, Math.min(110, area.height / 5)),
-  }, smooth);
+  const x = held(camera.x, left * scale, right * scale, area.width, 24);
+  const y = held(camera.y, node.y * scale, bottom * scale, area.height, Math.min(110, area.height / 5));
+  const { width, height } = page.drawing;
+  moveCamera({ x: filling(x, width * scale, area.width), y: filling(y, height * scale, area.height) }, smooth);
 }
+
+/* An offset that leaves no empty room before the beginning of a drawing or after its end. */
+const filling = (offset, length, room) => (length <= room ? Math.max(0, Math.min(offset, room - length))
+  : Math.max(room - length, Math.min(0, offset)));
 
 /* An offset with which a stretch from `start` to `end` is in sight: the one there is, if it is already. */
 function held(offset, start, end, room, margin) {
