@@ -6,6 +6,7 @@ included.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,25 +16,27 @@ from autodiff.tape import Array
 
 _STEP = 1e-4
 """How far to move: small enough to keep off most kinks; the error of the fourth-order difference is its power of 4."""
-_MOST_REPEATS = 100_000
-"""How many operations may be done again: a second or so."""
+_BUDGET = 3e8
+"""What may be spent: so many numbers computed again, which takes a second or less."""
+_PER_OPERATION = 2_000
+"""What it costs to begin an operation, in numbers that could have been computed in that time."""
 
 
 def finite_differences(graph: Graph, most: int = 24) -> dict[Value, np.ma.MaskedArray]:
     """Return ∂L/∂v for the values v that have a cotangent, in float64; L is the graph's first output, a scalar.
 
-    At most so many numbers of a value are moved, evenly chosen; the others are masked. Where that is too much to do,
-    as in a graph of a thousand operations, it is done for the leaves alone, or not at all.
+    At most so many numbers of a value are moved, evenly chosen, and fewer in a large graph; the others are masked.
+    Where one of each value is still too much to do, it is done for the leaves alone, or not at all.
     """
     if not graph.outputs or graph.outputs[0].shape != ():
         return {}
     replay = _Replay(graph)
     wanted = [v for v in replay.reached if v.cotangent is not None and v.dtype.kind == "f"]
     for candidates in (wanted, [v for v in wanted if v.operation is None]):
-        repeats = sum(4 * min(most, int(np.prod(v.shape))) for v in candidates) * len(replay.operations)
-        if repeats <= _MOST_REPEATS:
+        affordable = int(_BUDGET / (4 * replay.cost * max(len(candidates), 1)))
+        if affordable > 0:
             with np.errstate(all="ignore"):  # what is no number before stays none
-                return {value: _differences(replay, value, most) for value in candidates}
+                return {value: _differences(replay, value, min(most, affordable)) for value in candidates}
     return {}
 
 
@@ -66,6 +69,11 @@ class _Replay:
                 self.numbers[value.id] = _widened(value.data)
         with np.errstate(all="ignore"):
             self._repeat(self.operations, self.numbers)
+
+    @property
+    def cost(self) -> int:
+        """How many numbers are computed with each time, and what it takes to begin."""
+        return _PER_OPERATION * len(self.operations) + sum(math.prod(value.shape) for value in self.reached) + 1
 
     def after(self, value: Value) -> list[Operation]:
         """Return the operations that depend on a value, in order."""

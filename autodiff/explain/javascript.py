@@ -73,17 +73,16 @@ function byLines(f, axis, a, ...others) {
   return result;
 }
 
-/* Call f with each position in `indices` and the position that it names along an axis of `shape`. */
-function alongAxis(indices, axis, shape, f) {
-  const strides = stridesOf(shape), within = stridesOf(indices.shape);
-  indices.data.forEach((index, i) => {
-    if (!Number.isInteger(index) || index < -shape[axis] || index >= shape[axis])
+/* For position i among what is picked along an axis of a shape: the position that it is picked from. */
+function pickedFrom(indices, axis, shape, picked) {
+  const strides = stridesOf(shape), within = stridesOf(picked), inIndices = positionIn(indices.shape, picked);
+  return (i) => {
+    const index = indices.data[inIndices(i)], place = index < 0 ? index + shape[axis] : index;
+    if (!(place >= 0 && place < shape[axis]))
       throw new RangeError(`${index} is no index from 0 to ${shape[axis] - 1}`);
-    const place = index < 0 ? index + shape[axis] : index;
-    const position = strides.reduce((sum, stride, k) =>
-      sum + stride * (k === axis ? place : Math.floor(i / within[k]) % indices.shape[k]), 0);
-    f(i, position);
-  });
+    return strides.reduce((sum, stride, k) =>
+      sum + stride * (k === axis ? place : Math.floor(i / within[k]) % picked[k] % shape[k]), 0);
+  };
 }
 
 /* e to each number, after the largest was taken away, so that nothing overflows; and how large that was. */
@@ -142,14 +141,13 @@ KERNELS = {
   positions.forEach((position, i) => { result.data[position] += g.data[i]; });
   return result;
 }""",
-    "take_along_axis": """(a, indices, axis) => {
-  const result = made(indices.shape, () => 0);
-  alongAxis(indices, axis, a.shape, (i, position) => { result.data[i] = a.data[position]; });
-  return result;
+    "take_along_axis": """(a, indices, axis, shape) => {
+  const position = pickedFrom(indices, axis, a.shape, shape);
+  return made(shape, (i) => a.data[position(i)]);
 }""",
     "add_along_axis": """(g, indices, axis, shape) => {
-  const result = made(shape, () => 0);
-  alongAxis(indices, axis, shape, (i, position) => { result.data[position] += g.data[i]; });
+  const result = made(shape, () => 0), position = pickedFrom(indices, axis, shape, g.shape);
+  g.data.forEach((number, i) => { result.data[position(i)] += number; });
   return result;
 }""",
     "softmax": """(a, axis) => byLines((numbers) => {
@@ -237,7 +235,7 @@ _ARGUMENTS: dict[str, Callable[[Operation], list[Any]]] = {
     "reshape": _shape,
     "getitem": lambda o: [_picked(o.inputs[0].shape, o.attributes["index"]), *_shape(o)],
     "scatter": lambda o: [_picked(o.output.shape, o.attributes["index"]), *_shape(o)],
-    "take_along_axis": _axis,
+    "take_along_axis": lambda o: [*_axis(o), *_shape(o)],
     "add_along_axis": lambda o: [*_axis(o), *_shape(o)],
     "softmax": _axis,
     "log_softmax": _axis,

@@ -35,7 +35,7 @@ def as_data(graph: Graph, sampling: Sampling, witnesses: Witnesses) -> Json:
     story = _Story(names, steps, places)
     return {
         "values": [values.describe(value, places) for value in graph.values],
-        "operations": [_operation(operation) for operation in graph],
+        "operations": [_operation(operation, names) for operation in graph],
         "steps": [story.describe(step) for step in steps],
         "glosses": _glosses(graph),
         "drawing": _drawing(lay_out(graph, names, views)),
@@ -90,7 +90,7 @@ class _Values:
         """Return what a witness says of a value, and how far it is from what the engine says."""
         said = np.ma.asarray(numbers, np.float64)
         with np.errstate(all="ignore"):
-            difference = float(np.ma.max(np.ma.abs(said - np.asarray(value.data))))
+            difference = float(np.ma.max(np.ma.abs(said - np.asarray(value.data)))) if said.size else 0.0
         return {
             "name": name,
             "array": None if np.ma.is_masked(said) else self.sampling.encode(said.data.astype(value.dtype)),
@@ -161,12 +161,13 @@ def _note(done: list[Operation], operand: Value) -> str | None:
     return None if done else "passed on as it is"
 
 
-def _operation(operation: Operation) -> Json:
+def _operation(operation: Operation, names: Names) -> Json:
     return {
         "name": operation.primitive.name.lstrip("_"),
         "inputs": [value.id for value in operation.inputs],
         "output": operation.output.id,
         "parts": expression(operation),
+        "written": names.operands(operation),
         "scope": operation.scope,
     }
 

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from autodiff.explain.formula import barred, formula, parameter_names
-from autodiff.explain.notation import NOTATION, SCALED
+from autodiff.explain.notation import NOTATION, SCALED, WHOLE, Notation
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tensor import Tensor
 
+_BRACES = str.maketrans({"{": "{{", "}": "}}"})
 _LONGEST = 16
 """The longest expression, in characters, that still serves as a name."""
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -57,13 +58,18 @@ class Names:
 
     def write(self, operation: Operation) -> str:
         """Write what an operation does: `x·W₁`."""
-        parts = expression(operation)
-        names = [self.of.get(operand.id, "") for operand in operation.inputs]
-        text = ""
-        for part in parts:
-            name = part if isinstance(part, str) else names[part]
-            text += f"({name})" if text and name.startswith("−") and not isinstance(part, str) else name
-        return text
+        operands = self.operands(operation)
+        return "".join(part if isinstance(part, str) else operands[part] for part in expression(operation))
+
+    def operands(self, operation: Operation) -> list[str]:
+        """Return the names of the operands as they stand in an operation's expression: in parentheses if need be."""
+        written = [self.of.get(value.id, "") for value in operation.inputs]
+        for position, (_, place, tightness, _) in enumerate(Formatter().parse(_notation(operation).template)):
+            if place and place.isdigit():
+                value, name = operation.inputs[int(place)], written[int(place)]
+                is_loose = _tightness(value, name) < int(tightness or 0)
+                written[int(place)] = f"({name})" if is_loose or (position and name.startswith("−")) else name
+        return written
 
     def write_rule(self, rule: str, operation: Operation, index: int) -> str:
         """Write the formula of an operation's rule for an operand with the names of the values at hand."""
@@ -121,28 +127,31 @@ class Names:
         for value, name in countable.items():
             self._seen[name] += 1
             if count[name] > 1 or name in always:
-                numbered[value] = f"{name}{str(self._seen[name]).translate(_SUBSCRIPTS)}"
+                numbered[value] = f"{_in_formula(name)}{str(self._seen[name]).translate(_SUBSCRIPTS)}"
         return numbered
 
 
 def expression(operation: Operation) -> list[Part]:
-    """Return an operation in the notation of mathematics, [0, "·", 1], or as [name, "(", 0, ", ", 1, ")"]."""
-    name, operands = operation.primitive.name, operation.inputs
-    if name == "multiply" and any(operand.shape == () for operand in operands):
-        template = SCALED.template
-    elif name in NOTATION:
-        template = NOTATION[name].template
-    else:
-        given = [f"{{{i}}}" for i in range(len(operands))]
-        attributes = {key: value for key, value in operation.attributes.items() if value is not None}
-        given += [f"{key}={{{key}}}" for key, value in attributes.items() if value is not False]
-        template = f"{name.lstrip('_')}({', '.join(given)})"
+    """Return an operation in the notation of mathematics, [0, "·", 1], or as ["name(", 0, ", ", 1, ")"]."""
     parts: list[Part] = []
-    for literal, place, _, _ in Formatter().parse(template):
+    for literal, place, _, _ in Formatter().parse(_notation(operation).template):
         parts.append(literal)
         if place is not None:
             parts.append(int(place) if place.isdigit() else _attribute(operation.attributes[place]))
     return [part for part in parts if part != ""]
+
+
+def _notation(operation: Operation) -> Notation:
+    """Return how an operation is written: as `name(operands, attribute=value)` if in no other way."""
+    name, operands = operation.primitive.name, operation.inputs
+    if name == "multiply" and any(operand.shape == () for operand in operands):
+        return SCALED
+    if name in NOTATION:
+        return NOTATION[name]
+    given = [f"{{{i}}}" for i in range(len(operands))]
+    attributes = {key: value for key, value in operation.attributes.items() if value is not None}
+    given += [f"{key}={{{key}}}" for key, value in attributes.items() if value is not False]
+    return Notation(f"{name.lstrip('_').translate(_BRACES)}({', '.join(given)})", WHOLE)
 
 
 def rule_of(operation: Operation, index: int) -> str:
@@ -180,9 +189,15 @@ def _with_symbols(rule: str, operation: Operation, of: Mapping[int, str], result
     return _IDENTIFIER.sub(lambda found: new.get(found[0], found[0]), right)
 
 
+def _tightness(value: Value, name: str) -> int:
+    """Return how tightly a name holds together: as its operation's notation if it is an expression."""
+    return _notation(value.operation).tightness if value.operation and _in_formula(name) != name else WHOLE
+
+
 def _in_formula(name: str) -> str:
     """Put a name that is an expression in parentheses."""
-    return f"({name})" if _OPERATORS & set(name) and name[-1] not in ")]" else name
+    is_whole = name.rstrip("₀₁₂₃₄₅₆₇₈₉")[-1:] in (")", "]")
+    return f"({name})" if _OPERATORS & set(name) and not is_whole else name
 
 
 def _own_name(value: Value) -> str | None:

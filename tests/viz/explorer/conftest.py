@@ -42,7 +42,9 @@ def visit(browser, tmp_path) -> Iterator:
         tab.set_default_timeout(5000)
         tab.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
         tab.on("pageerror", lambda error: problems.append(f"error: {error}"))
-        tab.on("request", lambda r: None if r.url.startswith((path.as_uri(), "data:", "blob:")) else problems.append(r.url))
+        tab.on(
+            "request", lambda r: None if r.url.startswith((path.as_uri(), "data:", "blob:")) else problems.append(r.url)
+        )
         tab.goto(path.as_uri() + fragment)
         return tab
 

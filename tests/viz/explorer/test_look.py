@@ -2,20 +2,21 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 WAYS = list(itertools.product([360, 1280], ["light", "dark"]))
-STEPS = ("start", "middle", "end")
 
 
 def places(tab, selector):
     """The rectangles of the elements that are seen, in pixels of the screen."""
     return np.array(
         tab.evaluate(
-            "s => [...document.querySelectorAll(s)].filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect())"
-            ".map(r => [r.left, r.top, r.right, r.bottom])",
+            "s => [...document.querySelectorAll(s)].filter(e => e.checkVisibility())"
+            ".map(e => e.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom])",
             selector,
         )
     ).reshape(-1, 4)
@@ -31,72 +32,9 @@ def assert_apart(rectangles, slack=0.5):
     assert not overlap.any(), np.argwhere(overlap)[:5]
 
 
-CUT = """() => {
-  const bad = [];
-  const inside = (inner, outer, slack) => inner.left >= outer.left - slack && inner.right <= outer.right + slack
-    && inner.top >= outer.top - slack && inner.bottom <= outer.bottom + slack;
-  const slack = camera.scale;
-  const check = (text, frame) => { if (!inside(text.getBoundingClientRect(), frame.getBoundingClientRect(), slack)) bad.push(text.textContent); };
-  for (const box of document.querySelectorAll('.node .box')) {
-    const outline = box.querySelector('.outline'), [name, shape] = [box.querySelector('.name'), box.querySelector('.shape')];
-    check(name, outline); check(shape, outline);
-    if (name.getBoundingClientRect().right > shape.getBoundingClientRect().left) bad.push('name on shape: ' + name.textContent);
-    box.querySelectorAll('.number').forEach((number, i) => check(number, box.querySelectorAll('.cell')[i]));
-    if (box.querySelector('.matrix')) check(box.querySelector('.cells'), outline);
-  }
-  for (const pill of document.querySelectorAll('.pill')) check(pill.querySelector('text'), pill.querySelector('rect'));
-  for (const layer of document.querySelectorAll('.layer')) check(layer.querySelector('text'), layer.querySelector('rect'));
-  for (const matrix of document.querySelectorAll('.panel-matrix'))
-    matrix.querySelectorAll('.number').forEach((number, i) => check(number, matrix.querySelectorAll('.cell')[i]));
-  const page = document.scrollingElement;
-  if (page.scrollWidth > innerWidth) bad.push('the page scrolls sideways: ' + page.scrollWidth);
-  for (const element of document.querySelectorAll('header *, #controls *, #panel *, footer *')) {
-    if (!element.checkVisibility() || element.closest('svg')) continue;
-    const box = element.getBoundingClientRect();
-    if (box.left < -0.5 || box.right > innerWidth + 0.5) bad.push('beyond the screen: ' + element.outerHTML.slice(0, 80));
-    if (element.scrollWidth > element.clientWidth + 1 && element.clientWidth && getComputedStyle(element).overflowX !== 'visible')
-      bad.push('cut: ' + element.outerHTML.slice(0, 80));
-  }
-  for (const svg of document.querySelectorAll('#panel svg'))
-    if (svg.getBoundingClientRect().right > document.getElementById('panel').getBoundingClientRect().right + 0.5) bad.push('svg cut');
-  return bad;
-}"""
-
-CONTRASTS = """() => {
-  const rgb = (text) => { const c = document.createElement('canvas').getContext('2d'); c.fillStyle = text; c.fillRect(0, 0, 1, 1);
-    return [...c.getImageData(0, 0, 1, 1).data]; };
-  const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const contrast = (a, b) => { const [x, y] = [luminance(a), luminance(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-  const ground = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = rgb(getComputedStyle(e).backgroundColor);
-      if (colour[3] === 255) return colour;
-    }
-    return rgb(getComputedStyle(document.body).backgroundColor);
-  };
-  const found = {};
-  const note = (what, a, b) => { const c = contrast(a, b); if (!(found[what] <= c)) found[what] = c; };
-  for (const element of document.querySelectorAll('body *')) {
-    if (element.closest('svg, script, style') || !element.checkVisibility()) continue;
-    if (![...element.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) && element.tagName !== 'INPUT') continue;
-    note(element.tagName + '.' + element.className + '#' + element.id, rgb(getComputedStyle(element).color), ground(element));
-  }
-  const style = (element, name) => rgb(getComputedStyle(element)[name]);
-  const paper = rgb(getComputedStyle(document.body).backgroundColor);
-  for (const box of document.querySelectorAll('.node .box')) {
-    for (const part of ['name', 'shape']) note('box ' + part + ' ' + box.classList, style(box.querySelector('.' + part), 'fill'), style(box.querySelector('.outline'), 'fill'));
-  }
-  for (const matrix of document.querySelectorAll('.matrix'))
-    matrix.querySelectorAll('.number').forEach((n, i) => note('number', style(n, 'fill'), style(matrix.querySelectorAll('.cell')[i], 'fill')));
-  for (const pill of document.querySelectorAll('.pill')) note('pill', style(pill.querySelector('text'), 'fill'), style(pill.querySelector('rect'), 'fill'));
-  for (const layer of document.querySelectorAll('.layer')) {
-    const raised = style(layer.querySelector('rect'), 'fill'), share = Number(getComputedStyle(layer.querySelector('rect')).fillOpacity);
-    const mixed = raised.map((c, i) => share * c + (1 - share) * paper[i]);
-    note('layer', style(layer.querySelector('text'), 'fill'), mixed);
-  }
-  return found;
-}"""
+def contrasts_of(tab):
+    """The contrast of each text that is seen with the ground that it stands on; of those alike, the lowest."""
+    return tab.evaluate(f"(() => {{ {LOOK} return contrasts(); }})()")
 
 
 def moments(tab):
@@ -113,14 +51,14 @@ def moments(tab):
 def test_no_text_is_cut_nothing_overlaps_and_all_can_be_read(visit, request, kind, width, scheme):
     tab = visit(request.getfixturevalue(f"{kind}_page"), width=width, height=740, scheme=scheme)
     for _ in moments(tab):
-        assert tab.evaluate(CUT) == []
+        assert tab.evaluate(f"(() => {{ {LOOK} return whatIsCut(); }})()") == []
         boxes = places(tab, ".node .box .outline")
         assert len(boxes) > 20
         assert_apart(boxes)
         assert_apart(places(tab, "button:not(.zoom button), input, summary, h1, #caption"))
         assert_apart(places(tab, "header, #controls, #graph, #panel, footer"))
         assert_apart(places(tab, "#panel figure"))
-        contrasts = tab.evaluate(CONTRASTS)
+        contrasts = contrasts_of(tab)
         assert len(contrasts) > 20
         too_faint = {what: round(c, 2) for what, c in contrasts.items() if c < 4.5}
         assert not too_faint, json.dumps(too_faint, ensure_ascii=False)
@@ -136,7 +74,7 @@ def test_the_switch_turns_light_into_dark_and_back(visit, toy_page):
     assert dark[0] != light[0]
     assert dark[1] != light[1]
     assert tab.get_attribute("#theme", "aria-pressed") == "true"
-    assert not [c for c in tab.evaluate(CONTRASTS).values() if c < 4.5]
+    assert not [c for c in contrasts_of(tab).values() if c < 4.5]
     tab.click("#theme")
     assert tab.evaluate(f"[{ground}, {cell}]") == light
     tab.emulate_media(color_scheme="dark")
@@ -161,12 +99,18 @@ def test_kinds_differ_by_shape_and_not_by_colour_alone(visit, toy_page):
     dashes = "k => getComputedStyle(document.querySelector(`.node .${k} .outline`)).strokeDasharray"
     assert tab.evaluate(dashes, "gradient") != tab.evaluate(dashes, "result")
     legend = tab.inner_text("#legend")
-    assert all(word in legend for word in ("input", "parameter", "constant", "result", "the loss", "gradient", "not computed yet"))
+    assert all(
+        word in legend
+        for word in ("input", "parameter", "constant", "result", "the loss", "gradient", "not computed yet")
+    )
 
 
 def test_with_reduced_motion_nothing_glides(visit, toy_page):
     assert visit(toy_page, motion="reduce").evaluate("goTo(9), getComputedStyle(scene).transitionDuration") == "0s"
-    assert visit(toy_page, motion="no-preference").evaluate("goTo(9), getComputedStyle(scene).transitionDuration") == "0.35s"
+    assert (
+        visit(toy_page, motion="no-preference").evaluate("goTo(9), getComputedStyle(scene).transitionDuration")
+        == "0.35s"
+    )
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -176,7 +120,7 @@ def test_each_step_brings_its_value_into_sight(visit, toy_page, width):
     for step in range(1, count):
         tab.evaluate(f"goTo({step})")
         seen = tab.evaluate(
-            "(() => { const r = document.querySelector('.node.active .box .outline').getBoundingClientRect(), s = stage();"
+            "(() => { const s = stage(), r = document.querySelector('.node.active .outline').getBoundingClientRect();"
             " return r.left >= s.left && r.right <= s.right && r.top >= s.top && r.bottom <= s.bottom; })()"
         )
         assert seen, step

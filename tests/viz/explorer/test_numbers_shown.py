@@ -23,7 +23,7 @@ def statistics(tab, role):
     """The statistics in the panel of a value or of its gradient."""
     rows = tab.evaluate(
         f"[...document.querySelectorAll('#value-content section.array')].filter(s => s.querySelector('h3.{role}'))"
-        ".flatMap(s => [...s.querySelectorAll('.statistics div')]).map(d => [d.children[0].textContent, d.children[1].textContent])"
+        ".flatMap(s => [...s.querySelectorAll('.statistics div')]).map(d => [...d.children].map(c => c.textContent))"
     )
     return {name: parsed(text) for name, text in rows}
 
@@ -149,7 +149,9 @@ def test_the_pixels_of_every_heat_map_have_the_right_sign_and_extreme(visit, dig
     assert pictures == 3, "the digits, the first layer's weights, and their gradient"
 
 
-def test_the_first_layer_s_weights_are_pictures_and_larger_arrays_are_said_to_be_sampled(visit, digits_scene, digits_page):
+def test_the_first_layer_s_weights_are_pictures_and_larger_arrays_are_said_to_be_sampled(
+    visit, digits_scene, digits_page
+):
     tab = visit(digits_page, END)
     assert "sampled" in tab.inner_text("#notes")
     assert "cannot be changed" in tab.inner_text("#notes")
@@ -176,7 +178,8 @@ def test_no_number_and_infinity_are_shown_as_such(visit):
     assert shown["min"] == -math.inf
     assert tab.locator(".statistics .alarm").count() == 2
     fills = tab.evaluate(
-        f"[...document.querySelectorAll('.node[data-value=\"{log}\"] .box[data-role=value] .cell')].map(c => c.getAttribute('fill'))"
+        f"[...document.querySelectorAll('.node[data-value=\"{log}\"] .box[data-role=value] .cell')]"
+        ".map(c => c.getAttribute('fill'))"
     )
     assert fills[0] == "rgb(176 30 120)", "a colour that is on no scale"
     assert fills[1] == "rgb(36 99 176)"

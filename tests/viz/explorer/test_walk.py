@@ -1,9 +1,5 @@
 """The page walks through the trace, step by step, forth and back, and an address names the moment."""
 
-import re
-
-import pytest
-
 from tests.viz.explorer.conftest import replayed
 from viz.explorer.steps import steps_of
 
@@ -12,7 +8,7 @@ def snapshot(tab):
     """All that a reader sees of the graph, the controls and the panel."""
     return tab.evaluate(
         "['drawing', 'caption', 'step-content', 'value-title', 'value-content'].map(id =>"
-        " document.getElementById(id).outerHTML.replace(/ style=\"transform[^\"]*\"/, ''))"
+        ' document.getElementById(id).outerHTML.replace(/ style="transform[^"]*"/, \'\'))'
     )
 
 
@@ -63,7 +59,15 @@ def test_a_walk_to_the_end_and_back_leads_to_where_it_began(visit, toy_page):
 def test_buttons_and_slider_step_as_the_keys_do(visit, toy_page):
     tab = visit(toy_page)
     last = int(tab.get_attribute("#slider", "max"))
-    for button, step in (("next", 1), ("next", 2), ("back", 1), ("last", last), ("next", last), ("first", 0), ("back", 0)):
+    for button, step in (
+        ("next", 1),
+        ("next", 2),
+        ("back", 1),
+        ("last", last),
+        ("next", last),
+        ("first", 0),
+        ("back", 0),
+    ):
         tab.click(f"#{button}", force=True)  # at an end, a button stays but does nothing
         assert tab.evaluate("state.step") == step
     tab.locator("#slider").fill("7")
@@ -81,7 +85,8 @@ def test_what_is_not_computed_yet_is_hatched_and_nothing_else(visit, toy, toy_pa
         tab.evaluate(f"goTo({i})")
         known |= {operation.output.id for operation in step.operations}
         hatched = tab.evaluate(
-            "[...document.querySelectorAll('.node .box.unknown[data-role=value]')].map(b => Number(b.parentNode.dataset.value))"
+            "[...document.querySelectorAll('.node .box.unknown[data-role=value]')]"
+            ".map(box => Number(box.parentNode.dataset.value))"
         )
         drawn = tab.evaluate("[...nodes.keys()]")
         assert set(hatched) == set(drawn) - known, i
@@ -149,8 +154,10 @@ def test_the_address_names_the_moment_and_restores_it(visit, toy, toy_page):
     assert other.evaluate("location.hash") == "#step=9"
 
 
-@pytest.mark.parametrize("address", ["#step=99999", "#step=-4", "#step=x&node=y", "#node=12345", "#=&&", "#step=1.5"])
-def test_an_address_that_names_nothing_does_no_harm(visit, toy_page, address):
-    tab = visit(toy_page, address)
-    assert tab.evaluate("state.step >= 0 && state.step < page.steps.length && Number.isInteger(state.step)")
-    assert re.match(r"start|forward|update", tab.inner_text("#caption"))
+def test_an_address_that_names_nothing_does_no_harm(visit, toy_page):
+    tab = visit(toy_page, "#step=99999")
+    assert tab.evaluate("state.step") == tab.evaluate("page.steps.length - 1")
+    for address in ("#step=-4", "#step=x&node=y", "#node=12345", "#=&&", "#step=1.5", "#"):
+        tab.evaluate(f"history.replaceState(null, '', {address!r}), readAddress()")
+        assert tab.evaluate("state.step") in (0, 1), address
+        assert tab.evaluate("state.chosen") is None

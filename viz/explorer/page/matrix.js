@@ -129,7 +129,7 @@ function describeCell(id, row, column, operation) {
   return `${nameInFormula(page.values[id].name)}${index} = ${operation?.name === "matmul" ? productText(operation, row, column) : ""}${exact(x)}`;
 }
 
-const nameInFormula = (name) => (/[ ·∘/^]/.test(name) && !/[)\]]$/.test(name) ? `(${name})` : name);
+const nameInFormula = (name) => (/[ ·∘/^]/.test(name) && !/[)\]][₀-₉]*$/.test(name) ? `(${name})` : name);
 
 /* The index of a cell in the whole array, of which it may be a sample. */
 function indexText(id, row, column) {

@@ -48,17 +48,14 @@ const aboutOperations = ({ operations }) => [...operations.flatMap((i) => aboutO
 
 /* A line of the graph: its formula, the same with shapes, and the same with numbers. */
 function aboutOperation(operation) {
-  const { output, parts, inputs } = operation;
-  const name = page.values[output].name, text = partsText(parts, (i) => nameInFormula(page.values[inputs[i]].name));
+  const { output, parts, inputs, written } = operation;
+  const name = page.values[output].name, text = partsText(parts, (i) => written[i]);
   const shapes = `(${shapeText(page.values[output].shape)}) = ${partsText(parts, (i) => `(${shapeText(page.values[inputs[i]].shape)})`)}`;
   const left = name === text ? `${operation.name}(${inputs.map((id) => page.values[id].name).join(", ")})` : name;
   return [line("formula", `${left} = ${text}`), line("shapes", shapes), equation(operation)];
 }
 
-const partsText = (parts, name) => parts.map((part, i) => (typeof part === "string" ? part : inPlace(name(part), i))).join("");
-
-/* An operand as it is written; a negative number that follows a sign is put in parentheses. */
-const inPlace = (name, i) => (i > 0 && name.startsWith("−") ? `(${name})` : name);
+const partsText = (parts, name) => parts.map((part) => (typeof part === "string" ? part : name(part))).join("");
 
 /* An operation with matrices in the places of the names; a line may break before a sign, not after it. */
 function equation({ output, parts, inputs }) {
