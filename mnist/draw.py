@@ -19,6 +19,8 @@ Format = Literal["html"]
 LAYERS: dict[Preset, tuple[int, ...]] = {"toy": (3, 4, 2), "mnist": (PIXELS, 128, 64, CLASSES)}
 BATCH_SIZES: dict[Preset, int] = {"toy": 2, "mnist": 4}
 
+_HYPHEN = "\N{NON-BREAKING HYPHEN}"
+
 
 @dataclasses.dataclass(frozen=True)
 class DrawConfig:
@@ -92,7 +94,7 @@ def draw_page(config: DrawConfig, scene: Scene) -> None:
     """Write the page that walks through a scene."""
     import viz
 
-    title = f"A training step of the network {'-'.join(map(str, scene.model.layer_dims))}"
+    title = f"A training step of the network {_HYPHEN.join(map(str, scene.model.layer_dims))}"
     said = presets.witnesses(scene)
     notes = [] if "TensorFlow" in said else ["TensorFlow was not installed where this page was made."]
     pictures = (SIDE, SIDE) if config.preset == "mnist" else None

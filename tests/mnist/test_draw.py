@@ -36,7 +36,7 @@ def test_the_toy_is_drawn_to_the_file_named(monkeypatch, tmp_path, capsys, alone
     assert draw(monkeypatch, "--preset", "toy", "--layers", "2", "3", "3", "--batch-size", "4", "--out", str(path)) == 0
     assert capsys.readouterr().out == f"{path}: open it in a browser\n"
     text = path.read_text(encoding="utf-8")
-    assert "<h1>A training step of the network 2-3-3</h1>" in text
+    assert "<h1>A training step of the network 2‑3‑3</h1>" in text
     assert "TensorFlow was not installed" in text
 
 
@@ -50,10 +50,10 @@ def test_a_network_is_trained_on_the_spot_or_read_from_a_file(monkeypatch, tmp_p
     monkeypatch.setattr(presets, "STEPS", 30)
     path = tmp_path / "mnist.html"
     draw(monkeypatch, "--dataset", "mnist-5k", "--out", str(path))
-    assert "784-128-64-10" in path.read_text(encoding="utf-8")
+    assert "784‑128‑64‑10" in path.read_text(encoding="utf-8")
     checkpoint.save(nets.MLP([784, 20, 10], rng=np.random.default_rng(0)), tmp_path / "model.safetensors")
     draw(monkeypatch, "--dataset", "mnist-5k", "--weights", str(tmp_path / "model.safetensors"), "--out", str(path))
-    assert "784-20-10" in path.read_text(encoding="utf-8")
+    assert "784‑20‑10" in path.read_text(encoding="utf-8")
 
 
 def test_the_network_trained_on_the_spot_knows_its_digits(digits):

@@ -14,15 +14,17 @@ Side = tuple[int, int]
 
 MOST_BYTES = 600_000
 """What the arrays of a graph may take; in base64 they take a third more, and what witnesses say comes on top."""
-_LIMITS = (64, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+_LIMITS = (32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
 """How many places of an axis are shown: the most with which the page stays small."""
+_MOST_PICTURES = 16
+"""How many places are shown of an axis where there are pictures, which are to be seen."""
 
 _MOST_WRITTEN = 8
 """Rows and columns up to which numbers are written out."""
 _WRITTEN_CELL = (46, 18)
 _WIDTH = 184
 """How wide a heat-map may be, in pixels of the drawing."""
-_ACROSS = 8
+_ACROSS = 4
 """How many pictures stand side by side."""
 
 
@@ -63,6 +65,8 @@ class Sampling:
         self.side = side
         kinds = [(np.shape(array), _kind(array)) for array in arrays]
         for limit in _LIMITS:
+            if side and limit > _MOST_PICTURES:
+                continue
             self.limit = limit
             if sum(kind.itemsize * _size(self.sampled(shape)) for shape, kind in kinds) <= MOST_BYTES:
                 break
@@ -115,7 +119,7 @@ class Sampling:
         count = rows if axis else columns
         across = min(count, _ACROSS)
         down = -(-count // across)
-        pixel = max(1.0, min(2.0, _WIDTH / (across * (side[1] + 1))))
+        pixel = min(2.0, _WIDTH / (across * (side[1] + 1)))
         height, width = side
         return View("pictures", down * (height + 1), across * (width + 1), (pixel, pixel), axis, side, across)
 

@@ -39,6 +39,19 @@ function whatIsCut() {
   return bad;
 }
 
+/* Texts that something else lies on, of those that are in sight. */
+function whatIsCovered() {
+  const isSeen = ({ x, y }) => x >= 0 && y >= 0 && x < innerWidth && y < innerHeight;
+  return all("header *, #controls *, #panel *, footer *").filter((element) => {
+    if (!element.checkVisibility() || element.closest("svg") || !hasText(element)) return false;
+    const { left, top, width, height } = box(element), middle = { x: left + width / 2, y: top + height / 2 };
+    const frame = box(element.closest("#panel") ?? document.body);
+    if (!width || !isSeen(middle) || middle.y < frame.top || middle.y > frame.bottom) return false;
+    const found = document.elementFromPoint(middle.x, middle.y);
+    return !(element.contains(found) || found.contains(element));
+  }).map((element) => element.outerHTML.slice(0, 80));
+}
+
 /* A colour of CSS as [red, green, blue, alpha]. */
 function rgb(text) {
   const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");

@@ -51,7 +51,7 @@ def moments(tab):
 def test_no_text_is_cut_nothing_overlaps_and_all_can_be_read(visit, request, kind, width, scheme):
     tab = visit(request.getfixturevalue(f"{kind}_page"), width=width, height=740, scheme=scheme)
     for _ in moments(tab):
-        assert tab.evaluate(f"(() => {{ {LOOK} return whatIsCut(); }})()") == []
+        assert tab.evaluate(f"(() => {{ {LOOK} return [...whatIsCut(), ...whatIsCovered()]; }})()") == []
         boxes = places(tab, ".node .box .outline")
         assert len(boxes) > 20
         assert_apart(boxes)

@@ -104,7 +104,7 @@ def test_errors_of_the_function_are_its_own():
 
 
 def test_small_arrays_are_not_sampled():
-    sampling = Sampling([np.zeros((8, 8)), np.zeros(64)])
+    sampling = Sampling([np.zeros((8, 8)), np.zeros(32)])
     assert not sampling.is_needed
     assert "places" not in sampling.encode(np.zeros((8, 8)))
 
@@ -136,7 +136,7 @@ def test_all_samples_together_are_held_to_their_size():
     assert sum(8 * np.prod(sampling.sampled(array.shape)) for array in arrays) <= MOST_BYTES
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (3,), (1, 1), (2, 3, 4), (8, 8), (9, 2), (60,), (0, 5), (2, 0)])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (1, 1), (2, 3, 4), (8, 8), (9, 2), (30,), (0, 5), (2, 0)])
 def test_a_view_has_a_cell_for_each_number(shape):
     view = Sampling([np.zeros(shape)]).view(shape)
     assert view.rows * view.columns == np.prod(shape)

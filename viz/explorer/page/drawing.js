@@ -75,6 +75,7 @@ function buildNode({ value, boxes, pill, pillMiddle, y, pillWidth }) {
 function buildBox(value, { role, label, shape, x, y, width, height }) {
   const kind = role === "gradient" ? "gradient" : page.values[value].look;
   return make("svg:g", { class: `box ${kind}`, "data-role": role, "data-label": label, transform: `translate(${x} ${y})` },
+    make("svg:rect", { class: "ring", x: -4, y: -4, width: width + 8, height: height + 8, rx: 4 }),
     make("svg:path", { class: "outline", d: OUTLINES[kind](width, height), "fill-rule": "nonzero" }),
     make("svg:rect", { class: "hatched", x: 6, y: 20, width: width - 12, height: height - 26 }),
     make("svg:text", { class: "name", x: 8, y: 12 }, label),

@@ -207,7 +207,7 @@ function witnessTable(id) {
   if (!witnesses.length) return [];
   const note = state.edited.size ? line("note", "Recorded for the numbers as they came; after your edit they are out of date.") : null;
   const row = (who, first, difference) => make("tr", {}, make("th", { scope: "row" }, who), make("td", {}, first), make("td", {}, difference));
-  const columns = ["who says it", "of the largest", "differs by at most"].map((text) => make("th", { scope: "col" }, text));
+  const columns = ["who says it", "largest entry", "differs by at most"].map((text) => make("th", { scope: "col" }, text));
   const at = largestAt(original[id].data);
   return [note, make("table", { class: state.edited.size ? "witnesses stale" : "witnesses" },
     make("caption", {}, "Witnesses"), make("thead", {}, make("tr", {}, ...columns)),

@@ -26,11 +26,12 @@ function fitAll() {
   moveCamera({ scale, x: (area.width - width * scale) / 2, y: (area.height - height * scale) / 2 }, true);
 }
 
-/* Begin as wide as fits, but not so small that numbers cannot be read. */
+/* Begin as wide as fits, but not so small that numbers cannot be read: then with the first value in the middle. */
 function frameStart() {
-  const { width } = page.drawing, area = stage();
+  const { width, nodes: [first] } = page.drawing, area = stage();
   const scale = Math.min(1.25, Math.max(0.72, area.width / width));
-  moveCamera({ scale, x: Math.max(0, (area.width - width * scale) / 2), y: 0 });
+  const x = first && width * scale > area.width ? area.width / 2 - first.pillMiddle * scale : (area.width - width * scale) / 2;
+  moveCamera({ scale, x: filling(x, width * scale, area.width), y: 0 });
 }
 
 /* Bring a value into sight, in the middle where it is not, with a margin for its neighbours. */
