@@ -38,7 +38,7 @@ function make(name, attributes = {}, ...children) {
 
 /* Draw an array as a group of SVG: numbers on coloured cells where there are few, an image where there are many. */
 function drawMatrix(id, view, cell) {
-  const array = numbers[id], palette = PALETTES[isDark() ? "dark" : "light"], most = extentOf(id);
+  const array = numbers[id], palette = PALETTES[isDark() ? "dark" : "light"], most = extent(array.data);
   const group = make("svg:g", { class: "matrix", "data-array": id });
   const [width, height] = [view.columns * cell[0], view.rows * cell[1]];
   if (view.mode === "written") writeCells(group, array, view, cell, most, palette);
@@ -48,12 +48,6 @@ function drawMatrix(id, view, cell) {
   group.append(make("svg:rect", { class: "cells", width, height }));
   group.matrix = { id, view, cell };
   return group;
-}
-
-/* Where the colour scale of an array ends; of a sampled one, at the extreme of all its numbers. */
-function extentOf(id) {
-  const { least, most } = page.values[id].statistics ? statisticsOf(id) : {};
-  return Number.isFinite(least) && Number.isFinite(most) ? Math.max(-least, most) : extent(numbers[id].data);
 }
 
 function writeCells(group, array, view, [width, height], most, palette) {

@@ -171,7 +171,7 @@ function aboutArray(value, role, id, name) {
 
 /* The colour scale, from −most to +most. */
 function scaleOf(id) {
-  const palette = PALETTES[isDark() ? "dark" : "light"], most = extentOf(id);
+  const palette = PALETTES[isDark() ? "dark" : "light"], most = extent(numbers[id].data);
   const gradient = `linear-gradient(90deg, ${css(palette.negative)}, ${css(palette.zero)}, ${css(palette.positive)})`;
   return make("div", { class: "scale", role: "img", "aria-label": `Colours from ${brief(-most)} to ${brief(most)}` },
     span("end", brief(-most)), make("span", { class: "bar", style: `background: ${gradient}` }), span("end", brief(most)));
@@ -198,7 +198,7 @@ const WORDS = { inf: Infinity, "-inf": -Infinity, nan: NaN };
 
 function sampleNote(id) {
   const { places, shape } = page.values[id];
-  return places ? line("note", `shown: ${shapeText(numbers[id].shape)} of ${shapeText(shape)}, evenly spaced; the statistics are of all`) : null;
+  return places ? line("note", `shown: ${shapeText(numbers[id].shape)} of ${shapeText(shape)}, evenly spaced; the colours are of these, the statistics of all`) : null;
 }
 
 /* What each witness says of an array, at the cell of the largest difference, and that difference. */
