@@ -12,9 +12,10 @@ import numpy as np
 from autodiff.differences import finite_differences
 from autodiff.graph import Graph, Operation, Value
 from autodiff.source import describe_place
-from viz.explorer.layout import Drawing, lay_out
+from viz.explorer.layout import lay_out
 from viz.explorer.names import Names, expression, rule_in_shapes, rule_of, write_shape
 from viz.explorer.numbers import Sampling, View
+from viz.explorer.shapes import Drawing
 from viz.explorer.steps import Step, gradients_complete, steps_of
 
 Json = dict[str, Any]

@@ -7,116 +7,30 @@ pass, which runs down, and the right half the backward pass, which runs up along
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from autodiff.graph import Graph, Value
+from autodiff.graph import Graph
 from viz.explorer.grid import Cell, Grid
-from viz.explorer.names import Names, write_shape
+from viz.explorer.names import Names
 from viz.explorer.numbers import View
 from viz.explorer.routes import Route, Tracks, corridors_of, routes_of
+from viz.explorer.shapes import PILL, PORT, Drawing, Edge, Layer, Node, Point, node_of, shortened, text_width
 
-CHARACTER = 6.75
-"""The width of a character of a label, 11 px and monospaced, in pixels."""
-_LONGEST_LABEL = 28
-_HEADER, _PILL, _PADDING, _NARROWEST = 18.0, 20.0, 6.0, 96.0
 _TRACK = 8.0
-_PORT, _BETWEEN_PORTS = 40.0, 14.0
-"""How far from the middle of a card its first arrow comes, and how far from that the next."""
+_BETWEEN_PORTS = 14.0
 _BESIDE, _BETWEEN_LANES, _MARGIN = 40.0, 28.0, 14.0
 _CHANNEL, _BAND_LABEL, _BAND_PADDING = 34.0, 24.0, 10.0
 
 Side = Literal[-1, 1]
 """Forward, on the left; backward, on the right."""
-Point = tuple[float, float]
-
-
-@dataclass
-class Box:
-    """The frame of an array."""
-
-    role: Literal["value", "gradient"]
-    label: str
-    shape: str
-    width: float
-    height: float
-    x: float = 0.0
-    y: float = 0.0
-
-
-@dataclass
-class Node:
-    """A value: its box, that of its cotangent if it has one, and the pill with the name of what made it."""
-
-    value: Value
-    boxes: list[Box]
-    pill: str = ""
-    middle: float = 0.0
-    y: float = 0.0
-
-    @property
-    def pill_width(self) -> float:
-        """How wide the pill is: an arrow comes in at each end, or one in the middle where no cotangent goes out."""
-        room = 2 * _PORT + 16 if len(self.boxes) > 1 else 0
-        return max(room, text_width(self.pill) + 20) if self.pill else 0
-
-    @property
-    def pill_middle(self) -> float:
-        """Where the middle of the pill is, from the middle of the card."""
-        return 0 if len(self.boxes) > 1 else -_PORT
-
-
-@dataclass
-class Edge:
-    """An arrow: along the points from a value to what was made from it, or from cotangent to cotangent back."""
-
-    during: Literal["forward", "backward"]
-    source: Value
-    target: Value
-    points: list[Point]
-
-
-@dataclass
-class Layer:
-    """The frame around the operations of a module."""
-
-    label: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass
-class Drawing:
-    """All that is drawn, and how large it is."""
-
-    nodes: list[Node]
-    edges: list[Edge]
-    layers: list[Layer]
-    width: float
-    height: float
 
 
 def lay_out(graph: Graph, names: Names, views: Mapping[int, View]) -> Drawing:
     """Return the drawing of a graph's forward pass, with the cotangents that its values have."""
     return _Layout(graph, names, views).drawing()
-
-
-def text_width(text: str) -> float:
-    """Return how wide a label is drawn; wide characters count twice, combining ones not at all."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    combining = sum(unicodedata.combining(character) > 0 for character in text)
-    return (len(text) + wide - combining) * CHARACTER
-
-
-def shortened(text: str) -> str:
-    """Return a label without line breaks and not too long; the end of a name tells as much as its beginning."""
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 9]}…{text[-8:]}"
 
 
 @dataclass
@@ -137,9 +51,11 @@ class _Layout:
     """The work, phase by phase: what follows is only added, never moved."""
 
     def __init__(self, graph: Graph, names: Names, views: Mapping[int, View]) -> None:
-        self.graph, self.names, self.views = graph, names, views
+        self.graph = graph
         self.grid = Grid(graph)
-        self.nodes = {value.id: self._node(value) for cell in self.grid.cells for value in (cell.value, *cell.leaves)}
+        self.nodes = {
+            value.id: node_of(value, names, views) for cell in self.grid.cells for value in (cell.value, *cell.leaves)
+        }
         self.bands = list(self.grid.bands())
         self.routes = list(routes_of(self.grid))
         self.corridors = corridors_of(self.routes)
@@ -156,21 +72,6 @@ class _Layout:
         height = (self.bottoms[-1] if self.bottoms else 0) + 2 * _MARGIN
         return Drawing(list(self.nodes.values()), edges, list(self._layers()), self.width, height)
 
-    # ── boxes ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def _node(self, value: Value) -> Node:
-        boxes = [self._box("value", self.names.of[value.id], value)]
-        if value.cotangent is not None:
-            own, shared = self.names.gradient[value.id], self.names.of[value.cotangent.id]
-            boxes.append(self._box("gradient", own if own == shared else f"{own} = {shared}", value.cotangent))
-        pill = value.operation.primitive.name.lstrip("_") if value.operation else ""
-        return Node(value, boxes, shortened(pill))
-
-    def _box(self, role: Literal["value", "gradient"], label: str, value: Value) -> Box:
-        view, label, shape = self.views[value.id], shortened(label), write_shape(value.shape)
-        width = max(_NARROWEST, view.width, text_width(f"{label}  {shape}")) + 2 * _PADDING
-        return Box(role, label, shape, width, _HEADER + view.height + 2 * _PADDING)
-
     # ── lanes: from left to right ───────────────────────────────────────────────────────────────────────
 
     def _measure_lanes(self) -> list[_Lane]:
@@ -185,7 +86,7 @@ class _Layout:
                 value, gradient = _widths(self.nodes[leaf.id])
                 lane.leaf, lane.mirror = max(lane.leaf, value), max(lane.mirror, gradient)
         for band in self.bands:
-            lanes[band.lane].label = max(lanes[band.lane].label, text_width(self._label(band.scope)) + _PADDING)
+            lanes[band.lane].label = max(lanes[band.lane].label, text_width(self._label(band.scope)) + _BAND_PADDING)
         return lanes
 
     def _place_lanes(self) -> float:
@@ -214,7 +115,7 @@ class _Layout:
         return lane.middle + lane.gradient + _BESIDE
 
     def _x_at_card(self, cell: Cell, side: Side, port: int = 0) -> float:
-        return self.lanes[cell.lane].middle + side * (_PORT - port * _BETWEEN_PORTS)
+        return self.lanes[cell.lane].middle + side * (PORT - port * _BETWEEN_PORTS)
 
     def _x_in_corridor(self, route: Route, side: Side) -> float:
         lane = self.lanes[route.home.lane]
@@ -263,7 +164,7 @@ class _Layout:
         card = self.nodes[cell.value.id]
         card.y = y
         for box in card.boxes:
-            box.y = y + (_PILL if card.pill else 0)
+            box.y = y + (PILL if card.pill else 0)
         bottom = max(box.y + box.height for box in card.boxes)
         for leaf in cell.leaves:
             node = self.nodes[leaf.id]
@@ -311,7 +212,7 @@ class _Layout:
         """Return the way from a leaf to the pill of the card that it stands beside."""
         x, y = self._edge_of_leaf(route, side)
         card = self.nodes[route.target.value.id]
-        end = card.middle + card.pill_middle + side * card.pill_width / 2, card.y + _PILL / 2
+        end = card.middle + card.pill_middle + side * card.pill_width / 2, card.y + PILL / 2
         turn = x - side * _BESIDE / 2
         return [(x, y), end] if y == end[1] else [(x, y), (turn, y), (turn, end[1]), end]
 
@@ -320,7 +221,7 @@ class _Layout:
         box = self.nodes[route.value.id].boxes[0 if side < 0 else 1]
         inward = route.kind == "beside"
         at_right_edge = (side < 0) == inward
-        return box.x + (box.width if at_right_edge else 0), box.y + _PILL / 2
+        return box.x + (box.width if at_right_edge else 0), box.y + PILL / 2
 
     def _bottom_of_card(self, cell: Cell, side: Side) -> float:
         box = self.nodes[cell.value.id].boxes[0 if side < 0 else 1]

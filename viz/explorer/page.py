@@ -18,7 +18,10 @@ from nets.files import replacing
 from viz.explorer.data import Witnesses, as_data
 from viz.explorer.numbers import Sampling, Side
 
-_SCRIPTS = ("numbers.js", "matrix.js", "drawing.js", "zoom.js", "panel.js", "edit.js", "script.js")
+_SCRIPTS = [
+    f"{name}.js" for name in ("numbers", "matrix", "drawing", "zoom", "panel", "step", "value", "edit", "script")
+]
+"""The page's scripts, in the order in which they are put together."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,8 +4,12 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 const box = (element) => element.getBoundingClientRect();
 
 function isInside(inner, outer, slack) {
-  return inner.left >= outer.left - slack && inner.right <= outer.right + slack
-    && inner.top >= outer.top - slack && inner.bottom <= outer.bottom + slack;
+  return (
+    inner.left >= outer.left - slack &&
+    inner.right <= outer.right + slack &&
+    inner.top >= outer.top - slack &&
+    inner.bottom <= outer.bottom + slack
+  );
 }
 
 /* Texts that stand out of their frames, and elements that stand out of the screen. */
@@ -30,7 +34,8 @@ function whatIsCut() {
   if (scrollWidth > innerWidth) bad.push(`the page scrolls sideways: ${scrollWidth}`);
   for (const element of all("header *, #controls *, #panel *, footer *")) {
     if (!element.checkVisibility() || element.parentElement.closest("svg")) continue;
-    const { left, right } = box(element), told = element.outerHTML.slice(0, 80);
+    const { left, right } = box(element);
+    const told = element.outerHTML.slice(0, 80);
     const end = element.closest("#panel") ? box(document.getElementById("panel")).right : innerWidth;
     if (left < -0.5 || right > end + 0.5) bad.push(`beyond the screen: ${told}`);
     const hides = getComputedStyle(element).overflowX !== "visible";
@@ -42,14 +47,17 @@ function whatIsCut() {
 /* Texts that something else lies on, of those that are in sight. */
 function whatIsCovered() {
   const isSeen = ({ x, y }) => x >= 0 && y >= 0 && x < innerWidth && y < innerHeight;
-  return all("header *, #controls *, #panel *, footer *").filter((element) => {
-    if (!element.checkVisibility() || element.closest("svg") || !hasText(element)) return false;
-    const { left, top, width, height } = box(element), middle = { x: left + width / 2, y: top + height / 2 };
-    const frame = box(element.closest("#panel") ?? document.body);
-    if (!width || !isSeen(middle) || middle.y < frame.top || middle.y > frame.bottom) return false;
-    const found = document.elementFromPoint(middle.x, middle.y);
-    return !(element.contains(found) || found.contains(element));
-  }).map((element) => element.outerHTML.slice(0, 80));
+  return all("header *, #controls *, #panel *, footer *")
+    .filter((element) => {
+      if (!element.checkVisibility() || element.closest("svg") || !hasText(element)) return false;
+      const { left, top, width, height } = box(element);
+      const middle = { x: left + width / 2, y: top + height / 2 };
+      const frame = box(element.closest("#panel") ?? document.body);
+      if (!width || !isSeen(middle) || middle.y < frame.top || middle.y > frame.bottom) return false;
+      const found = document.elementFromPoint(middle.x, middle.y);
+      return !(element.contains(found) || found.contains(element));
+    })
+    .map((element) => element.outerHTML.slice(0, 80));
 }
 
 /* A colour of CSS as [red, green, blue, alpha]. */
@@ -77,27 +85,37 @@ function ground(element) {
   return !found || found[3] === 255 ? found : ground(element.parentElement);
 }
 
-const hasText = (element) => element.tagName === "INPUT"
-  || [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.textContent.trim());
+const hasText = (element) =>
+  element.tagName === "INPUT" ||
+  [...element.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.textContent.trim());
 
 /* The lowest contrast of each kind of text. */
 function contrasts() {
   const found = {};
-  const note = (what, a, b) => { found[what] = Math.min(found[what] ?? Infinity, ratio(a, b)); };
+  const note = (what, a, b) => {
+    found[what] = Math.min(found[what] ?? Infinity, ratio(a, b));
+  };
   for (const element of all("body *"))
     if (!element.closest("svg, script, style") && element.checkVisibility() && hasText(element))
       note(`${element.tagName}.${element.className}#${element.id}`, colour(element, "color"), ground(element));
   for (const node of all(".node .box"))
     for (const part of all(".name, .shape", node))
-      note(`${part.classList} of ${node.classList}`, colour(part, "fill"), colour(node.querySelector(".outline"), "fill"));
+      note(
+        `${part.classList} of ${node.classList}`,
+        colour(part, "fill"),
+        colour(node.querySelector(".outline"), "fill"),
+      );
   for (const matrix of all(".matrix")) {
     const cells = all(".cell", matrix);
     all(".number", matrix).forEach((number, i) => note("number", colour(number, "fill"), colour(cells[i], "fill")));
   }
-  for (const pill of all(".pill")) note("pill", colour(pill.querySelector("text"), "fill"), colour(pill.querySelector("rect"), "fill"));
+  for (const pill of all(".pill"))
+    note("pill", colour(pill.querySelector("text"), "fill"), colour(pill.querySelector("rect"), "fill"));
   for (const layer of all(".layer")) {
-    const frame = layer.querySelector("rect"), share = Number(getComputedStyle(frame).fillOpacity);
-    const paper = ground(document.body), mixed = colour(frame, "fill").map((c, i) => share * c + (1 - share) * paper[i]);
+    const frame = layer.querySelector("rect");
+    const share = Number(getComputedStyle(frame).fillOpacity);
+    const paper = ground(document.body);
+    const mixed = colour(frame, "fill").map((c, i) => share * c + (1 - share) * paper[i]);
     note("layer", colour(layer.querySelector("text"), "fill"), mixed);
   }
   return found;

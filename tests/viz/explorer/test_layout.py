@@ -9,9 +9,10 @@ import pytest
 import autodiff as ad
 import nets
 from tests.viz.explorer.test_steps import training_step
-from viz.explorer.layout import lay_out, shortened, text_width
+from viz.explorer.layout import lay_out
 from viz.explorer.names import Names
 from viz.explorer.numbers import Sampling
+from viz.explorer.shapes import shortened, text_width
 
 
 def drawing_of(graph):

@@ -237,6 +237,6 @@ def test_hovering_a_cell_of_a_sampled_product_lights_pictures(visit, digits_scen
     pixel = width / 28
     assert (x, y, height) == pytest.approx((2 * 29 * pixel, 0, 28 * pixel)), "the third digit"
     ((x, y, width, height),) = tab.evaluate(lit, product.inputs[1].id)
-    assert (x, y, width, height) == pytest.approx((3 * 29 * pixel, 0, 28 * pixel, 28 * pixel)), "that of the fourth unit"
+    assert (x, y, width, height) == pytest.approx((3 * 29 * pixel, 0, 28 * pixel, 28 * pixel)), "the fourth unit"
     assert "a sum of" not in tab.inner_text("#readout"), "all 784 pixels are there"
     assert "784 products" in tab.inner_text("#readout")

@@ -160,7 +160,9 @@ def test_the_quiz_hides_the_formula_until_asked_and_again_at_the_next_step(visit
     assert "ȳ" not in hidden
     tab.locator("#drawing .node.active .gradient .cells").hover()
     assert "·" not in tab.inner_text("#readout").partition("=")[2], "nor does the graph tell"
-    tab.click("#show-formula")
+    tab.focus("#show-formula")
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == "step-title", "the focus is not lost with the button"
     assert "dA₁ = dZ₂·W₂ᵀ" in tab.inner_text("#step-content")
     tab.keyboard.press("ArrowRight")
     assert "dZ₁" not in tab.inner_text("#step-content")

@@ -3,19 +3,33 @@
 /* Inputs for the numbers of a leaf; nothing for other values, and nothing where the graph cannot be computed here. */
 function editor(value) {
   if (!page.editable.includes(value)) return [];
-  const { data, shape } = numbers[value], [, columns] = matrixShape(shape);
+  const { data, shape } = numbers[value];
+  const [, columns] = matrixShape(shape);
   const cells = [...data].map((x, i) => numberInput(value, x, i, columns));
   const grid = make("div", { class: "numbers", style: `grid-template-columns: repeat(${columns}, 1fr)` }, ...cells);
   const reset = make("button", { type: "button", id: "reset", onclick: resetNumbers }, "All as they were");
   reset.disabled = state.edited.size === 0;
-  return [make("section", { class: "edit" }, make("h3", {}, "Change a number"),
-    line("hint", "Everything is computed again, forward and backward."), grid, line("problem", ""), reset)];
+  return [
+    make(
+      "section",
+      { class: "edit" },
+      make("h3", {}, "Change a number"),
+      line("hint", "Everything is computed again, forward and backward."),
+      grid,
+      line("problem", ""),
+      reset,
+    ),
+  ];
 }
 
 function numberInput(value, x, i, columns) {
   const index = indexText(value, Math.floor(i / columns), i % columns);
   return make("input", {
-    type: "text", inputmode: "decimal", autocomplete: "off", value: String(x), "data-cell": i,
+    type: "text",
+    inputmode: "decimal",
+    autocomplete: "off",
+    value: String(x),
+    "data-cell": i,
     "aria-label": `${page.values[value].name}[${index}]`,
     onchange: (event) => changeNumber(value, i, event.target),
   });
@@ -50,13 +64,19 @@ function recomputeWith(value, i, x) {
   } catch (error) {
     return error.message;
   }
-  changed.forEach((array, id) => { numbers[id] = array; versions[id] += 1; });
+  changed.forEach((array, id) => {
+    numbers[id] = array;
+    versions[id] += 1;
+  });
   state.edited.add(value);
   return null;
 }
 
 function resetNumbers() {
-  original.forEach((array, id) => { numbers[id] = array; versions[id] += 1; });
+  original.forEach((array, id) => {
+    numbers[id] = array;
+    versions[id] += 1;
+  });
   state.edited.clear();
   paint();
   document.querySelector(".edit input")?.focus();

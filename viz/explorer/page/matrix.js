@@ -5,8 +5,9 @@ const PALETTES = {
   dark: { negative: [110, 170, 255], zero: [30, 36, 44], positive: [255, 160, 80], nan: [255, 120, 214] },
 };
 
-const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark"
-  || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+const isDark = () =>
+  getComputedStyle(document.documentElement).colorScheme === "dark" ||
+  (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
 
 /* The colour [red, green, blue] of a number, where the scale ends at ±most. */
 function colourOf(x, most, palette) {
@@ -38,13 +39,22 @@ function make(name, attributes = {}, ...children) {
 
 /* Draw an array as a group of SVG: numbers on coloured cells where there are few, an image where there are many. */
 function drawMatrix(id, view, cell) {
-  const array = numbers[id], palette = PALETTES[isDark() ? "dark" : "light"], most = extent(array.data);
+  const array = numbers[id];
+  const palette = PALETTES[isDark() ? "dark" : "light"];
+  const most = extent(array.data);
   const group = make("svg:g", { class: "matrix", "data-array": id });
   const [width, height] = [view.columns * cell[0], view.rows * cell[1]];
   if (view.mode === "written") writeCells(group, array, view, cell, most, palette);
-  else group.append(make("svg:image", {
-    href: imageOf(array, view, most, palette), width, height, preserveAspectRatio: "none", class: "pixels",
-  }));
+  else
+    group.append(
+      make("svg:image", {
+        href: imageOf(array, view, most, palette),
+        width,
+        height,
+        preserveAspectRatio: "none",
+        class: "pixels",
+      }),
+    );
   group.append(make("svg:rect", { class: "cells", width, height }));
   group.matrix = { id, view, cell };
   return group;
@@ -53,10 +63,15 @@ function drawMatrix(id, view, cell) {
 function writeCells(group, array, view, [width, height], most, palette) {
   array.data.forEach((x, i) => {
     const colour = colourOf(x, most, palette);
-    const left = (i % view.columns) * width, top = Math.floor(i / view.columns) * height;
+    const left = (i % view.columns) * width;
+    const top = Math.floor(i / view.columns) * height;
     group.append(
       make("svg:rect", { class: "cell", x: left, y: top, width, height, fill: css(colour) }),
-      make("svg:text", { class: "number", x: left + width / 2, y: top + height / 2, style: `fill: ${inkOn(colour)}` }, brief(x)),
+      make(
+        "svg:text",
+        { class: "number", x: left + width / 2, y: top + height / 2, style: `fill: ${inkOn(colour)}` },
+        brief(x),
+      ),
     );
   });
 }
@@ -82,9 +97,15 @@ function light(id, selection) {
   for (const group of document.querySelectorAll(`.matrix[data-array="${id}"]`)) {
     const { view, cell } = group.matrix;
     for (const [y, x, height, width] of placesOf(view, numbers[id].shape, selection))
-      group.append(make("svg:rect", {
-        class: "lit", x: x * cell[0], y: y * cell[1], width: width * cell[0], height: height * cell[1],
-      }));
+      group.append(
+        make("svg:rect", {
+          class: "lit",
+          x: x * cell[0],
+          y: y * cell[1],
+          width: width * cell[0],
+          height: height * cell[1],
+        }),
+      );
   }
 }
 
@@ -102,7 +123,11 @@ function lightCell(id, row, column) {
 
 /* For a cell of a result: which cells of the operands it was made from, where that can be shown. */
 function sourcesOf({ name, inputs, output }, row, column) {
-  if (name === "matmul") return [[inputs[0], { row }], [inputs[1], { column }]];
+  if (name === "matmul")
+    return [
+      [inputs[0], { row }],
+      [inputs[1], { column }],
+    ];
   if (name === "matrix_transpose") return [[inputs[0], { row: column, column: row }]];
   const shape = matrixShape(numbers[output].shape);
   return inputs.flatMap((id) => {
@@ -113,14 +138,36 @@ function sourcesOf({ name, inputs, output }, row, column) {
   });
 }
 
-const ELEMENTWISE = new Set(["add", "subtract", "multiply", "divide", "negative", "power", "exp", "log", "sqrt", "abs",
-  "tanh", "sigmoid", "relu", "relu_backward", "sin", "cos", "maximum", "minimum", "where", "broadcast_to"]);
+const ELEMENTWISE = new Set([
+  "add",
+  "subtract",
+  "multiply",
+  "divide",
+  "negative",
+  "power",
+  "exp",
+  "log",
+  "sqrt",
+  "abs",
+  "tanh",
+  "sigmoid",
+  "relu",
+  "relu_backward",
+  "sin",
+  "cos",
+  "maximum",
+  "minimum",
+  "where",
+  "broadcast_to",
+]);
 
 function describeCell(id, row, column, operation) {
   const { data, shape } = numbers[id];
-  const columns = matrixShape(shape)[1], x = data[row * columns + column];
+  const columns = matrixShape(shape)[1];
+  const x = data[row * columns + column];
   const index = shape.length ? `[${indexText(id, row, column)}]` : "";
-  return `${nameInFormula(page.values[id].name)}${index} = ${operation?.name === "matmul" ? productText(operation, row, column) : ""}${exact(x)}`;
+  const terms = operation?.name === "matmul" ? productText(operation, row, column) : "";
+  return `${nameInFormula(page.values[id].name)}${index} = ${terms}${exact(x)}`;
 }
 
 const nameInFormula = (name) => (/[ ·∘/^]/.test(name) && !/[)\]][₀-₉]*$/.test(name) ? `(${name})` : name);
@@ -137,11 +184,14 @@ function indexText(id, row, column) {
 /* A cell of a product as the sum that it is: of all terms where there are few, of the first where there are many. */
 function productText({ inputs }, row, column) {
   const [a, b] = inputs.map((id) => numbers[id]);
-  const whole = page.values[inputs[0]].shape, inner = whole[whole.length - 1];
+  const whole = page.values[inputs[0]].shape;
+  const inner = whole[whole.length - 1];
   if (a.shape.length !== 2 || b.shape.length !== 2) return "";
   if (inner !== a.shape[1]) return `a sum of ${inner} products = `;
-  const terms = Array.from({ length: Math.min(inner, 6) },
-    (_, k) => `${factor(a.data[row * inner + k])}·${factor(b.data[k * b.shape[1] + column])}`);
+  const terms = Array.from(
+    { length: Math.min(inner, 6) },
+    (_, k) => `${factor(a.data[row * inner + k])}·${factor(b.data[k * b.shape[1] + column])}`,
+  );
   return `${terms.join(" + ")}${inner > 6 ? ` + … (${inner} products)` : ""} = `;
 }
 
@@ -149,7 +199,8 @@ function productText({ inputs }, row, column) {
 function cellUnder(event) {
   const group = event.target.closest?.(".matrix");
   if (!group) return null;
-  const { id, view } = group.matrix, box = group.querySelector(".cells").getBoundingClientRect();
+  const { id, view } = group.matrix;
+  const box = group.querySelector(".cells").getBoundingClientRect();
   const y = Math.floor(((event.clientY - box.top) / box.height) * view.rows);
   const x = Math.floor(((event.clientX - box.left) / box.width) * view.columns);
   const cell = cellAt(view, numbers[id].shape, Math.max(0, y), Math.max(0, x));

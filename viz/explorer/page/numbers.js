@@ -15,7 +15,10 @@ function brief(x) {
   let text;
   if (size === 0 || (size >= 0.01 && size < 99999.5)) {
     const decimals = Math.max(0, 2 - Math.floor(Math.log10(size || 1)));
-    text = size.toFixed(decimals).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+    text = size
+      .toFixed(decimals)
+      .replace(/(\.\d*?)0+$/, "$1")
+      .replace(/\.$/, "");
   } else {
     text = size.toExponential(1).replace("+", "").replace(".0", "");
     if (text.length > 6) text = size.toExponential(0).replace("+", "");
@@ -26,7 +29,9 @@ function brief(x) {
 /* A number with six digits. */
 function exact(x) {
   if (!Number.isFinite(x)) return brief(x);
-  return String(Number(x.toPrecision(6))).replace("-", "−").replace("+", "");
+  return String(Number(x.toPrecision(6)))
+    .replace("-", "−")
+    .replace("+", "");
 }
 
 /* A number within a product: a negative one in parentheses. */
@@ -66,7 +71,8 @@ function cellAt(view, shape, y, x) {
   if (view.mode !== "pictures") return y < rows && x < columns ? [y, x] : null;
   const [height, width] = view.side;
   const picture = Math.floor(y / (height + 1)) * view.across + Math.floor(x / (width + 1));
-  const inY = y % (height + 1), inX = x % (width + 1);
+  const inY = y % (height + 1);
+  const inX = x % (width + 1);
   if (inY === height || inX === width || picture >= (view.axis ? rows : columns)) return null;
   return view.axis ? [picture, inY * width + inX] : [inY * width + inX, picture];
 }
@@ -80,7 +86,8 @@ function placesOf(view, shape, { row, column }) {
   const [picture, pixel] = view.axis ? [row, column] : [column, row];
   const pictures = picture === undefined ? [...Array(view.axis ? rows : columns).keys()] : [picture];
   return pictures.map((p) => {
-    const top = Math.floor(p / view.across) * (height + 1), left = (p % view.across) * (width + 1);
+    const top = Math.floor(p / view.across) * (height + 1);
+    const left = (p % view.across) * (width + 1);
     return pixel === undefined
       ? [top, left, height, width]
       : [top + Math.floor(pixel / width), left + (pixel % width), 1, 1];

@@ -34,7 +34,8 @@ function paint() {
 }
 
 function paintControls() {
-  const last = page.steps.length - 1, { caption } = page.steps[state.step];
+  const last = page.steps.length - 1;
+  const { caption } = page.steps[state.step];
   byId("slider").value = state.step;
   byId("slider").setAttribute("aria-valuetext", caption);
   if (byId("caption").textContent !== caption) byId("caption").textContent = caption;
@@ -98,7 +99,8 @@ function writeAddress() {
 }
 
 function readAddress() {
-  const parts = new URLSearchParams(location.hash.slice(1)), node = Number(parts.get("node") ?? NaN);
+  const parts = new URLSearchParams(location.hash.slice(1));
+  const node = Number(parts.get("node") ?? NaN);
   state.chosen = nodes.has(node) ? node : null;
   goTo(Number(parts.get("step") ?? 0));
   if (state.chosen !== null) showNode(state.chosen, false);
@@ -107,7 +109,12 @@ function readAddress() {
 /* ── controls ────────────────────────────────────────────────────────────────────────────────────────────── */
 
 function watchControls() {
-  const steps = { first: () => 0, back: () => state.step - 1, next: () => state.step + 1, last: () => page.steps.length - 1 };
+  const steps = {
+    first: () => 0,
+    back: () => state.step - 1,
+    next: () => state.step + 1,
+    last: () => page.steps.length - 1,
+  };
   for (const [name, step] of Object.entries(steps)) byId(name).onclick = () => stopAt(step());
   byId("play").onclick = () => (state.playing === null ? play() : pause());
   byId("slider").max = page.steps.length - 1;
@@ -118,7 +125,10 @@ function watchControls() {
   byId("zoom-in").onclick = () => zoomBy(1.25);
   byId("zoom-out").onclick = () => zoomBy(0.8);
   byId("fit").onclick = fitAll;
-  byId("search-form").onsubmit = (event) => { event.preventDefault(); showNextFound(); };
+  byId("search-form").onsubmit = (event) => {
+    event.preventDefault();
+    showNextFound();
+  };
   byId("search").oninput = findValues;
 }
 
@@ -157,10 +167,15 @@ function showNextFound() {
 /* ── pointer and keys ────────────────────────────────────────────────────────────────────────────────────── */
 
 function watchGraph() {
-  const valueOf = (event) => { const node = event.target.closest?.(".node"); return node ? Number(node.dataset.value) : null; };
+  const valueOf = (event) => {
+    const node = event.target.closest?.(".node");
+    return node ? Number(node.dataset.value) : null;
+  };
   drawing.addEventListener("pointerover", (event) => point(event.pointerType === "touch" ? null : valueOf(event)));
   drawing.addEventListener("pointerleave", () => point(null));
-  drawing.addEventListener("click", (event) => { if (valueOf(event) !== null) choose(valueOf(event)); });
+  drawing.addEventListener("click", (event) => {
+    if (valueOf(event) !== null) choose(valueOf(event));
+  });
   drawing.addEventListener("focusin", (event) => {
     const value = valueOf(event);
     if (value !== null && event.target.matches(":focus-visible") && value !== state.chosen) choose(value);
@@ -188,11 +203,14 @@ const KEYS = {
   Home: () => stopAt(0),
   End: () => stopAt(page.steps.length - 1),
   " ": () => byId("play").onclick(),
-  Escape: () => { choose(null); byId("readout").textContent = ""; },
+  Escape: () => {
+    choose(null);
+    byId("readout").textContent = "";
+  },
   "/": () => byId("search").focus(),
   "+": () => zoomBy(1.25),
   "-": () => zoomBy(0.8),
-  "0": fitAll,
+  0: fitAll,
 };
 
 function watchKeys() {
@@ -200,7 +218,12 @@ function watchKeys() {
     if (event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input")) return;
     const onButton = event.target.matches("button, summary");
     if ((onButton && event.key === " ") || !Object.hasOwn(KEYS, event.key)) return;
-    if (event.key.startsWith("Arrow") && ["ArrowUp", "ArrowDown"].includes(event.key) && !event.target.closest("#graph")) return;
+    if (
+      event.key.startsWith("Arrow") &&
+      ["ArrowUp", "ArrowDown"].includes(event.key) &&
+      !event.target.closest("#graph")
+    )
+      return;
     event.preventDefault();
     KEYS[event.key]();
   });
@@ -218,17 +241,39 @@ function focusNode(by) {
 /* ── what never changes ──────────────────────────────────────────────────────────────────────────────────── */
 
 function buildLegend() {
-  const looks = [["input", "input"], ["parameter", "parameter"], ["constant", "constant"], ["result", "result"], ["loss", "the loss"],
-    ["gradient", "gradient"], ["unknown", "not computed yet"]];
-  const sample = (look) => make("svg:svg", { width: 34, height: 20, viewBox: "-2 -2 38 24", "aria-hidden": "true" },
-    make("svg:g", { class: `box ${look === "unknown" ? "result unknown" : look}` },
-      make("svg:path", { class: "outline", d: OUTLINES[look === "unknown" ? "result" : look](34, 20) }),
-      make("svg:rect", { class: "hatched", x: 4, y: 4, width: 26, height: 12 })));
-  const arrow = (during) => make("svg:svg", { width: 40, height: 20, viewBox: "0 0 40 20", "aria-hidden": "true" },
-    make("svg:path", { class: `edge walked ${during}`, d: "M2 10H36" }));
+  const looks = [
+    ["input", "input"],
+    ["parameter", "parameter"],
+    ["constant", "constant"],
+    ["result", "result"],
+    ["loss", "the loss"],
+    ["gradient", "gradient"],
+    ["unknown", "not computed yet"],
+  ];
+  const sample = (look) =>
+    make(
+      "svg:svg",
+      { width: 34, height: 20, viewBox: "-2 -2 38 24", "aria-hidden": "true" },
+      make(
+        "svg:g",
+        { class: `box ${look === "unknown" ? "result unknown" : look}` },
+        make("svg:path", { class: "outline", d: OUTLINES[look === "unknown" ? "result" : look](34, 20) }),
+        make("svg:rect", { class: "hatched", x: 4, y: 4, width: 26, height: 12 }),
+      ),
+    );
+  const arrow = (during) =>
+    make(
+      "svg:svg",
+      { width: 40, height: 20, viewBox: "0 0 40 20", "aria-hidden": "true" },
+      make("svg:path", { class: `edge walked ${during}`, d: "M2 10H36" }),
+    );
   byId("legend").append(
-    ...looks.filter(([look]) => look === "unknown" || document.querySelector(`#drawing .box.${look}`)).map(([look, text]) => make("li", {}, sample(look), text)),
-    make("li", {}, arrow("forward"), "forward"), make("li", {}, arrow("backward"), "backward"));
+    ...looks
+      .filter(([look]) => look === "unknown" || document.querySelector(`#drawing .box.${look}`))
+      .map(([look, text]) => make("li", {}, sample(look), text)),
+    make("li", {}, arrow("forward"), "forward"),
+    make("li", {}, arrow("backward"), "backward"),
+  );
   byId("notes").append(...page.notes.map((note) => make("li", {}, note)));
 }
 
