@@ -88,20 +88,9 @@ class Graph:
     @classmethod
     def of(cls, output: Variable) -> Graph:
         """Read the tape that led to a variable: its forward pass, with the gradients that variables hold."""
-        tracer = Tracer()
-        variables = _recorded(output)
-        for variable in variables:
-            if variable.node is None:
-                tracer.add(variable, "parameter" if variable.tracked else "input")
-            else:
-                node = variable.node
-                tracer.write(node.primitive, node.inputs, node.attributes, variable, node.place)
-            value = tracer.value_of(variable)
-            value.name = variable.name
-            if variable.grad is not None:
-                value.cotangent = tracer.value_of(variable.grad)
-        tracer.graph.outputs = [tracer.value_of(output)]
-        return tracer.graph
+        graph = cls()
+        Tracer(graph).read(output)
+        return graph
 
     def of_kind(self, kind: Kind) -> list[Value]:
         """Return the inputs, parameters, constants or results."""
@@ -127,8 +116,8 @@ class Tracer(Watcher):
 
     traces = True
 
-    def __init__(self) -> None:
-        self.graph = Graph()
+    def __init__(self, graph: Graph | None = None) -> None:
+        self.graph = Graph() if graph is None else graph
         self._passes: list[Pass] = ["forward"]
         self._values: dict[int, Value] = {}
         self._kept: list[Array] = []  # so that no array's id is given to another
@@ -154,6 +143,20 @@ class Tracer(Watcher):
             value = self.add(array, "parameter" if path else "constant")
             value.path = path
         return value
+
+    def read(self, output: Variable) -> None:
+        """Write down the tape that led to a variable, which is the output."""
+        for variable in _recorded(output):
+            if variable.node is None:
+                self.add(variable, "parameter" if variable.tracked else "input")
+            else:
+                node = variable.node
+                self.write(node.primitive, node.inputs, node.attributes, variable, node.place)
+            value = self.value_of(variable)
+            value.name = variable.name
+            if variable.grad is not None:
+                value.cotangent = self.value_of(variable.grad)
+        self.graph.outputs = [self.value_of(output)]
 
     # ── what a watcher sees ─────────────────────────────────────────────────────────────────────────────
 
