@@ -16,12 +16,12 @@ import numpy as np
 from autodiff.source import Place, caller
 from autodiff.tape import Array, Pass, Primitive, Variable, Watcher, shape_of, unwrap
 
-Kind = Literal["input", "parameter", "constant", "result"]
+Kind = Literal["input", "parameter", "constant", "result", "gradient"]
 
 
 @dataclass(eq=False, slots=True)
 class Value:
-    """An array of a graph: an input, a parameter, a constant, or the result of an operation."""
+    """An array of a graph: a leaf, the result of an operation, or the `.grad` that a variable had."""
 
     id: int
     kind: Kind
@@ -155,7 +155,8 @@ class Tracer(Watcher):
             value = self.value_of(variable)
             value.name = variable.name
             if variable.grad is not None:
-                value.cotangent = self.value_of(variable.grad)
+                held = self._values.get(_key(variable.grad))
+                value.cotangent = held or self.add(variable.grad, "gradient")
         self.graph.outputs = [self.value_of(output)]
 
     # ── what a watcher sees ─────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -74,16 +74,19 @@ class Graph(plain.Graph):
         """
         return explain.to_python(explain.simplify(self) if simplify else self)
 
-    def arguments(self) -> dict[str, Array]:
-        """Return the arguments that the printed program takes: what they were when the graph was traced."""
-        return explain.arguments(self)
+    def arguments(self, simplify: bool = False) -> dict[str, Array]:
+        """Return the arguments that the printed program takes, as they were when the graph was traced.
+
+        These are the inputs, the parameters, and large arrays that the function traced took from elsewhere.
+        """
+        return explain.arguments(explain.simplify(self) if simplify else self)
 
 
 def trace(f: Callable[..., Any], *args: Array) -> Graph:
     """Run f once, and return all that it did as a graph: operations, backward passes and updates within f included.
 
     f is handed Tensors made from the arguments, which are the graph's inputs under the names of f's parameters. It may
-    give one Tensor, several in a tuple or list, or None; these are the graph's outputs.
+    give one Tensor, several in tuples or lists, or None; these are the graph's outputs.
     """
     graph = Graph()
     tracer = Tracer(graph)
@@ -92,9 +95,17 @@ def trace(f: Callable[..., Any], *args: Array) -> Graph:
         tracer.add(variable, "input", variable.name or name)
     with watching(tracer):
         out = f(*inputs)
-    outputs = out if isinstance(out, list | tuple) else () if out is None else (out,)
-    graph.outputs = [tracer.value_of(output) for output in outputs]
+    graph.outputs = [tracer.value_of(output) for output in _flat(out)]
     return graph
+
+
+def _flat(out: Any) -> Iterator[Array]:
+    """Yield what a function gave, one by one."""
+    if isinstance(out, list | tuple):
+        for part in out:
+            yield from _flat(part)
+    elif out is not None:
+        yield out
 
 
 def _names_of_parameters(f: Callable[..., Any], count: int) -> list[str]:

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from autodiff.explain.names import Name, Names, name
+import numpy as np
+
+from autodiff.explain.literals import is_uniform
+from autodiff.explain.names import Name, Names, names_of
 from autodiff.explain.writing import Part, write, write_leaf
 from autodiff.graph import Graph, Value
 
@@ -36,7 +39,7 @@ def equations(graph: Graph, *, latex: bool = False) -> str:
 
     The text is Unicode; in LaTeX it is an `aligned` environment, to be put between dollars.
     """
-    names = name(graph)
+    names = names_of(graph)
     given = [value for value in graph.values if _is_leaf(value, names) and not is_seed(value, names)]
     written = _Lines(graph, names, latex)
     sections = [(title, list(group)) for title, group in groupby(written, key=lambda line: line.section)]
@@ -44,8 +47,8 @@ def equations(graph: Graph, *, latex: bool = False) -> str:
 
 
 def is_seed(value: Value, names: Names) -> bool:
-    """Whether a value is the number that a backward pass starts from: dL = 1."""
-    return _is_leaf(value, names) and value.shape == () and names.of[value.id].ds > 0
+    """Whether a value is a cotangent of one number, such as a backward pass starts from: dL = 1."""
+    return _is_leaf(value, names) and names.of[value.id].ds > 0 and is_uniform(np.asarray(value.data))
 
 
 def _is_leaf(value: Value, names: Names) -> bool:
@@ -68,7 +71,7 @@ class _Lines:
         for operation in self._graph:
             if operation.during == "update" and not leaves_told:
                 leaves_told = True
-                yield from self._aliases_of_leaves()
+                yield from self._leaves()
             for value in operation.inputs:
                 if is_seed(value, self._names) and value.id not in self._parts:
                     yield self._seed(value, operation.during)
@@ -81,7 +84,7 @@ class _Lines:
                 if other is value:
                     yield Line(self._shown(alias), "=", self._part(value).text, value, operation.during)
         if not leaves_told:
-            yield from self._aliases_of_leaves()
+            yield from self._leaves()
 
     def _left(self, value: Value) -> tuple[str, str]:
         """Return what stands left of a definition, and its sign: an update that nothing reads is an assignment."""
@@ -92,11 +95,15 @@ class _Lines:
     def _seed(self, value: Value, section: str) -> Line:
         return Line(self._part(value).text, "=", write_leaf(value.data, self._latex).text, value, section)
 
-    def _aliases_of_leaves(self) -> Iterator[Line]:
+    def _leaves(self) -> Iterator[Line]:
+        """Yield gradients, updates and outputs that no operation computes, since they are leaves themselves."""
+        for leaf in self._graph.values:
+            gradient = leaf.cotangent
+            is_open = gradient and leaf.operation is None and gradient.id not in self._parts
+            if gradient and is_open and is_seed(gradient, self._names):
+                yield self._seed(gradient, "backward")
         for alias, value in self._names.aliases:
             if value.operation is None:
-                if is_seed(value, self._names) and value.id not in self._parts:
-                    yield self._seed(value, "backward")
                 section = "update" if alias.primes else "backward" if alias.ds else "forward"
                 yield Line(self._shown(alias), "=", self._part(value).text, value, section)
 

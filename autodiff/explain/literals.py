@@ -16,8 +16,7 @@ def literal(value: Any) -> ast.expr:
         ValueError: there is none.
     """
     if isinstance(value, slice):
-        node = ast.Call(ast.Name("slice", ast.Load()), [literal(x) for x in (value.start, value.stop, value.step)], [])
-        return node
+        return ast.Call(ast.Name("slice", ast.Load()), [literal(x) for x in (value.start, value.stop, value.step)], [])
     if isinstance(value, tuple):
         return ast.Tuple([literal(x) for x in value], ast.Load())
     if isinstance(value, list):
@@ -40,6 +39,11 @@ def is_printable(array: np.ndarray) -> bool:
     return array.dtype.isbuiltin == 1 and array.dtype.char not in "gG" and array.flags.c_contiguous
 
 
+def is_uniform(array: np.ndarray) -> bool:
+    """Whether all elements of an array are one and the same number."""
+    return array.size > 0 and array.tobytes() == array.flat[0].tobytes() * array.size
+
+
 def _text(value: Any) -> str:
     if value is None or value is Ellipsis or isinstance(value, bool | str | range):
         return "..." if value is Ellipsis else repr(value)
@@ -60,6 +64,8 @@ def _array(array: np.ndarray) -> str:
         return f"{dtype}({_number(array.item())})"
     if array.size == 0:
         return f"np.zeros({array.shape}, {dtype})"
+    if is_uniform(array):
+        return f"np.full({array.shape}, {_number(array.flat[0].item())}, {dtype})"
     return f"np.array({_nested(array)}, {dtype})"
 
 
@@ -78,4 +84,4 @@ def _type(value: type | np.dtype[Any]) -> str:
     dtype = np.dtype(value)
     if dtype.isbuiltin != 1:
         raise ValueError(f"dtype {dtype} has no literal")
-    return "np.bool_" if dtype == bool else f"np.{dtype.type.__name__}"
+    return "np.bool_" if dtype.kind == "b" else f"np.{dtype.type.__name__}"

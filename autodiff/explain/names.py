@@ -16,8 +16,10 @@ from typing import NamedTuple
 from autodiff.explain.notation import escaped, in_roman, is_transpose
 from autodiff.graph import Graph, Operation, Value
 
-LONGEST = 8
-"""The most operations that one line may hold."""
+LONGEST = 24
+"""How much one line may hold: 3 for each operation, but 1 for one that only changes the shape."""
+
+_LIGHT = {"reshape", "matrix_transpose", "permute_dims", "broadcast_to"}
 
 
 class Name(NamedTuple):
@@ -68,7 +70,7 @@ class Names:
     """Second names: of a gradient that is also another value, of an output that is also an input."""
 
 
-def name(graph: Graph) -> Names:
+def names_of(graph: Graph) -> Names:
     """Find names for the values of a graph."""
     return _Namer(graph).names
 
@@ -185,11 +187,11 @@ class _Namer:
         for value in self.graph.values:
             operation = value.operation
             if operation is None:
-                if self._is_cotangent(value, lines) and (self._uses[value.id] or self._is_of_result(value)):
-                    lines.add(value.id)  # the one to start from
+                if value.kind == "constant" and self._is_cotangent(value, lines):  # 1, where a backward pass starts
+                    lines.add(value.id)
                 continue
             inlined = {v.id: v for v in operation.inputs if v.operation and v.id not in lines}
-            sizes[value.id] = 1 + sum(sizes[id] for id in inlined)
+            sizes[value.id] = (1 if operation.primitive.name in _LIGHT else 3) + sum(sizes[id] for id in inlined)
             while sizes[value.id] > LONGEST:
                 longest = max(inlined, key=lambda id: sizes[id])
                 lines.add(longest)
@@ -204,10 +206,6 @@ class _Namer:
     def _is_cotangent(self, value: Value, lines: set[int]) -> bool:
         """Whether a value is the cotangent of one that has a line."""
         return any(owner.id in lines for owner in self._owners.get(value.id, ()))
-
-    def _is_of_result(self, value: Value) -> bool:
-        """Whether a value is the cotangent of the result of an operation."""
-        return any(owner.operation for owner in self._owners.get(value.id, ()))
 
     def _owner(self, value: Value) -> Value | None:
         """Return the named value whose cotangent a value is: the youngest result, or else a leaf."""
@@ -233,7 +231,7 @@ class _Namer:
 
 
 def clean(name: str | None) -> str:
-    """Return a name with an underscore for whatever is neither letter, digit nor prime; nothing, if no letter is left."""
+    """Return a name with an underscore for whatever is no letter, digit or prime; nothing, if no letter is left."""
     name = re.sub(r"[^\w′']+", "_", unicodedata.normalize("NFC", str(name or ""))).strip("_")
     return name if any(character.isalpha() for character in name) else ""
 

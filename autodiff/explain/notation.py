@@ -28,6 +28,9 @@ SCALED = Notation("{0:3}·{1:3}", PRODUCT, r"{0:3} \, {1:3}")
 PICKED = Notation("{0:6}[i, {1:6}ᵢ]", WHOLE, r"{{{0:6}}}_{{i, {{{1:6}}}_{{i}}}}")
 """From each row i of a matrix the element in column yᵢ."""
 
+BRACKET = Notation("{0}", WHOLE, "{0}")
+"""A statement in Iverson's brackets, cast to a number."""
+
 NOTATION = {
     "add": Notation("{0:1} + {1:1}", SUM, "{0:1} + {1:1}"),
     "subtract": Notation("{0:1} − {1:2}", SUM, "{0:1} - {1:2}"),
@@ -92,6 +95,26 @@ def picked_column(operation: Operation) -> Value | None:
     return y if made_by in ("getitem", "reshape") and is_column else None
 
 
+def vector_product(operation: Operation) -> tuple[Value, Value] | None:
+    """Return the operands of a·b where one is a vector, which the engine computes as a matrix and reshapes."""
+    product = operation.inputs[0].operation
+    if product is None or product.primitive.name != "matmul":
+        return None
+    a, b = (_as_vector(value, axis) for value, axis in zip(product.inputs, (-2, -1), strict=True))
+    if len(a.shape) > 1 and len(b.shape) > 1:
+        return None
+    shape = a.shape[:-1] + (b.shape[:-2] + b.shape[-1:] if len(b.shape) > 1 else ())
+    return (a, b) if shape == operation.output.shape else None
+
+
+def _as_vector(matrix: Value, axis: int) -> Value:
+    """Return the vector that was given an axis of length 1 to be a matrix; or else the matrix."""
+    made = matrix.operation
+    if made is None or made.primitive.name != "reshape" or len(made.inputs[0].shape) != 1:
+        return matrix
+    return made.inputs[0] if len(matrix.shape) == 2 and matrix.shape[axis] == 1 else matrix
+
+
 def _product(operation: Operation) -> Reading | None:
     is_scaling = any(value.shape == () for value in operation.inputs)
     return (SCALED, operation.inputs) if is_scaling else None
@@ -107,6 +130,17 @@ def _power(operation: Operation) -> Reading | None:
 
 def _transposed(operation: Operation) -> Reading | None:
     return (TRANSPOSED, operation.inputs) if is_transpose(operation) else None
+
+
+def _reshaped(operation: Operation) -> Reading | None:
+    operands = vector_product(operation)
+    return (NOTATION["matmul"], operands) if operands else None
+
+
+def _cast(operation: Operation) -> Reading | None:
+    made = operation.inputs[0].operation
+    is_bracket = made is not None and NOTATION.get(made.primitive.name, TRANSPOSED).template.startswith("[")
+    return (BRACKET, operation.inputs) if is_bracket else None
 
 
 def _summed(operation: Operation) -> Reading:
@@ -135,9 +169,11 @@ def _along_last_axis(operation: Operation) -> Reading | None:
 
 
 _SPECIAL: dict[str, Callable[[Operation], Reading | None]] = {
+    "astype": _cast,
     "multiply": _product,
     "power": _power,
     "permute_dims": _transposed,
+    "reshape": _reshaped,
     "sum": _summed,
     "take_along_axis": _picked,
     "softmax": _along_last_axis,
@@ -172,5 +208,5 @@ def in_roman(word: str) -> str:
 
 def escaped(text: str) -> str:
     """Write in LaTeX what it would read as more than letters; what it cannot show is a question mark."""
-    shown = (c if c.isalnum() or c in "()[],.:;+-=<>…'" else {"_": r"\_", " ": r"\ ", "′": "'"}.get(c, "?") for c in text)
-    return "".join(shown)
+    escapes = {"_": r"\_", " ": r"\ ", "′": "'"}
+    return "".join(c if c.isalnum() or c in "()[],.:;+-=<>…'" else escapes.get(c, "?") for c in text)

@@ -8,13 +8,14 @@ import itertools
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from autodiff.explain.literals import is_printable, literal
-from autodiff.explain.names import Name, name
-from autodiff.explain.sources import Function, Sources
+from autodiff.explain.definitions import Function
+from autodiff.explain.literals import is_printable, is_uniform, literal
+from autodiff.explain.names import Name, names_of
+from autodiff.explain.sources import Sources
 from autodiff.graph import Graph, Value
 from autodiff.source import describe_place
 from autodiff.tape import Array
@@ -44,7 +45,7 @@ class _Program:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.names = name(graph)
+        self.names = names_of(graph)
         self.parameters = [value for value in graph.values if self._is_parameter(value)]
         self._variables = self._find_variables()
         self.sources = Sources()
@@ -73,7 +74,8 @@ class _Program:
         if value.operation or value.kind != "constant":
             return value.operation is None
         array = np.asarray(value.data)
-        return value.id in self.names.of and (array.size > LARGEST or not is_printable(array))
+        is_large = array.size > LARGEST and not is_uniform(array)
+        return value.id in self.names.of and (is_large or not is_printable(array))
 
     def _find_variables(self) -> dict[int, Value]:
         """Return the values that have names in the program, by their ids, those whose names matter most first."""
@@ -134,14 +136,20 @@ class _Program:
             if (line := " ".join(describe_place(operation.place).split())) != place:
                 place = line
                 yield "", f"# {place}"
-            for value in operation.inputs:
-                if value.operation is None and value.id in self._variables and value.id not in defined:
-                    defined.add(value.id)
-                    yield f"{self.identifiers[value.id]} = {self._code(literal(value.data))}", ""
+            yield from self._constants(operation.inputs, defined)
             yield f"{self.identifiers[operation.output.id]} = {self._code(expression)}", f"# {operation.output.shape}"
 
-    def _returned(self) -> Iterator[str]:
-        """Yield the last statement: outputs, gradients and updates, by their names."""
+        yield from self._constants(self._results().values(), defined)
+
+    def _constants(self, values: Iterable[Value], defined: set[int]) -> Iterator[tuple[str, str]]:
+        """Yield the definitions of constants that have names, each when it is first used."""
+        for value in values:
+            if value.operation is None and value.id in self._variables and value.id not in defined:
+                defined.add(value.id)
+                yield f"{self.identifiers[value.id]} = {self._code(literal(value.data))}", ""
+
+    def _results(self) -> dict[str, Value]:
+        """Return what the program returns: outputs, gradients of leaves and updates, by their names."""
         of = self.names.of
         values = [value for value in self.graph.outputs if value.operation]
         for leaf in self.graph.values:
@@ -149,14 +157,14 @@ class _Program:
             if leaf.operation is None and gradient and leaf.id in of and of.get(gradient.id) == of[leaf.id].cotangent():
                 values.append(gradient)
         values += [new for _, new in self.graph.assignments if new.operation]
-        results = {self.identifiers[value.id]: self._operand(value) for value in values}
-        results |= {_identifier(alias): self._operand(value) for alias, value in self.names.aliases}
-        if not results:
-            yield "return {}"
-            return
+        results = {self.identifiers[value.id]: value for value in values}
+        return results | {_identifier(alias): value for alias, value in self.names.aliases}
+
+    def _returned(self) -> Iterator[str]:
+        """Yield the last statement."""
         yield "return {"
-        for key, value in results.items():
-            yield f"    {key!r}: {self._code(value)},"
+        for key, value in self._results().items():
+            yield f"    {key!r}: {self._code(self._operand(value))},"
         yield "}"
 
 

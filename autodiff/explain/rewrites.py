@@ -158,11 +158,22 @@ def double_transpose(operation: Operation, build: Builder) -> Value | None:
     return inner.inputs[0] if inner and is_transpose(inner) else None
 
 
+def transpose_of_product(operation: Operation, build: Builder) -> Value | None:
+    """(aᵀ·b)ᵀ = bᵀ·a, and (a·bᵀ)ᵀ = b·aᵀ."""
+    if not is_transpose(operation) or not (product := build.look(operation.inputs[0], "matmul")):
+        return None
+    made = (build.look(value, "matrix_transpose", "permute_dims") for value in product.inputs)
+    if not any(inner and is_transpose(inner) for inner in made):
+        return None
+    a, b = product.inputs
+    return build("matmul", build("matrix_transpose", b), build("matrix_transpose", a))
+
+
 # ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def neutral(operation: Operation, build: Builder) -> Value | None:
-    """1·a = a, a / 1 = a, a + 0 = a, a − 0 = a, a¹ = a."""
+    """1·a = a, a / 1 = a, a + 0 = a, a − 0 = a, a¹ = a, where 1 is 1 up to rounding."""
     name = operation.primitive.name
     if name in ("multiply", "divide", "power"):
         return _without(operation, 1, commutes=name == "multiply")
@@ -172,9 +183,9 @@ def neutral(operation: Operation, build: Builder) -> Value | None:
 def _without(operation: Operation, number: float, commutes: bool) -> Value | None:
     """Return the other operand, if one is the number."""
     a, b = operation.inputs
-    if is_number(b) and b.data == number:
+    if is_number(b) and math.isclose(b.data, number, rel_tol=1e-15):
         return a
-    return b if commutes and is_number(a) and a.data == number else None
+    return b if commutes and is_number(a) and math.isclose(a.data, number, rel_tol=1e-15) else None
 
 
 def arithmetic(operation: Operation, build: Builder) -> Value | None:
@@ -343,6 +354,15 @@ def common_factor(operation: Operation, build: Builder) -> Value | None:
 # ── derivatives of activations ──────────────────────────────────────────────────────────────────────────
 
 
+def number_through_relu(operation: Operation, build: Builder) -> Value | None:
+    """The rule of relu for a number c: c ∘ [z > 0] = c·[z > 0], where the bracket is 1 or 0."""
+    if operation.primitive.name != "relu_backward" or not is_constant(operation.inputs[0]):
+        return None
+    c, z = operation.inputs
+    bracket = build("astype", build("greater", z, build.number(0)), dtype=operation.output.dtype)
+    return build("multiply", c, bracket)
+
+
 def complement_of_sigmoid(operation: Operation, build: Builder) -> Value | None:
     """sigmoid(−a) = 1 − sigmoid(a), which has fewer digits where it is near 0."""
     if operation.primitive.name == "sigmoid" and (inner := build.look(operation.inputs[0], "negative")):
@@ -359,6 +379,7 @@ RULES: tuple[Rule, ...] = (
     needless_broadcast,
     decided_where,
     double_transpose,
+    transpose_of_product,
     neutral,
     arithmetic,
     number_first,
@@ -371,6 +392,7 @@ RULES: tuple[Rule, ...] = (
     factor_of_product,
     factor_of_linear,
     common_factor,
+    number_through_relu,
     complement_of_sigmoid,
 )
 """In the order in which they are tried."""

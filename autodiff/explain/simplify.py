@@ -170,24 +170,32 @@ def _frozen(attribute: Any) -> Any:
 def _symbols(graph: Graph) -> set[int]:
     """Return the ids of the values that are symbols to the rules, since they will have lines of their own.
 
-    These are the results that have a name, and the gradients of leaves. The gradient of another value is one if it is
-    used more than once, and that of a value with a name unless all that is done with it is to multiply it, element
-    by element: dA2 then stands within dZ2.
+    These are the results that have a name, and the gradients of leaves and of updates. The gradient of another value is
+    one if it is used more than once, and that of a value with a name unless all that is done with it is to multiply it,
+    element by element: dA2 then stands within dZ2. A gradient that is one number for all elements is none.
     """
     users = defaultdict(list)
     for operation in graph:
         for value in operation.inputs:
             users[value.id].append(operation.primitive.name)
     symbols = {value.id for value in graph.values if value.operation and value.name}
+    updates = {value.id for _, value in graph.assignments}
     for owner in graph.values:
         gradient = owner.cotangent
         if gradient is None or gradient.operation is None:
             continue
         used = users[gradient.id]
         is_step = len(used) == 1 and used[0] in ELEMENTWISE
-        if owner.operation is None or (gradient.shape and (len(used) > 1 or (owner.name and not is_step))):
+        is_term = not _is_spread(gradient.operation) and (len(used) > 1 or (owner.name is not None and not is_step))
+        if owner.operation is None or owner.id in updates or is_term:
             symbols.add(gradient.id)
     return symbols
+
+
+def _is_spread(operation: Operation) -> bool:
+    """Whether the result of an operation is a single number, or one that is repeated."""
+    is_repeated = operation.primitive is PRIMITIVES["broadcast_to"] and operation.inputs[0].shape == ()
+    return is_repeated or operation.output.shape == ()
 
 
 def _batch_sizes(graph: Graph) -> set[int]:
@@ -222,19 +230,10 @@ def _assembled(old: Graph, new: dict[int, Value], symbols: set[int], builder: Bu
     graph = Graph(modules=dict(old.modules))
     graph.outputs = [new[value.id] for value in old.outputs]
     graph.assignments = [(new[before.id], new[after.id]) for before, after in old.assignments]
-    wanted = [*graph.outputs, *(after for _, after in graph.assignments)]
-    for value in old.values:
-        if value.operation and value.name:
-            wanted.append(new[value.id])
-        gradient = value.cotangent
-        if gradient is None:
-            continue
-        if value.operation is None:
-            wanted.append(new[gradient.id])
-        if gradient.operation is None and gradient.shape == ():  # the seed is a number, and numbers have no owner
-            new[value.id].cotangent = Value(0, "constant", gradient.data)
-        elif gradient.operation is None or gradient.id in symbols:
-            new[value.id].cotangent = new[gradient.id]
+    named = [new[value.id] for value in old.values if value.operation and value.name]
+    gradients = [new[v.cotangent.id] for v in old.values if v.cotangent and v.operation is None]
+    wanted = [*graph.outputs, *(after for _, after in graph.assignments), *named, *gradients]
+    _tie(old, new, symbols)
     operations = _needed(wanted)
     graph.operations = sorted(operations, key=lambda x: (builder.moments[x.output.id], x.output.id))
     leaves = [new[value.id] for value in old.values if value.kind in ("input", "parameter")]
@@ -244,6 +243,23 @@ def _assembled(old: Graph, new: dict[int, Value], symbols: set[int], builder: Bu
     for i, value in enumerate(graph.values):
         value.id = i
     return graph
+
+
+def _tie(old: Graph, new: dict[int, Value], symbols: set[int]) -> None:
+    """Tie new values to their cotangents, where these have lines of their own."""
+    cotangents: dict[int, dict[int, Value]] = defaultdict(dict)
+    for value in old.values:
+        if value.cotangent:
+            cotangents[new[value.id].id][value.cotangent.id] = value.cotangent
+    for value in old.values:
+        gradient = value.cotangent
+        if gradient is None or len(cotangents[new[value.id].id]) > 1:  # each knows a part: it was computed twice
+            continue
+        found = new[gradient.id]
+        if found.kind == "constant" and found.shape == ():  # which may stand elsewhere too, and is no gradient there
+            new[value.id].cotangent = Value(0, "constant", found.data)
+        elif gradient.operation is None or gradient.id in symbols:
+            new[value.id].cotangent = found
 
 
 def _needed(wanted: list[Value]) -> list[Operation]:

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import ast
 import copy
-import functools
 import inspect
 from collections.abc import Callable, Sequence
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from autodiff import kernels
+from autodiff.explain.definitions import Definition, Function, definition_of
 from autodiff.explain.literals import as_subscript, literal
 from autodiff.kernels import vectorized
 from autodiff.tape import Primitive, registry
-
-Function = Callable[..., Any]
-Definition = ast.FunctionDef | ast.Lambda
 
 
 class Sources:
@@ -67,8 +64,9 @@ class Sources:
     def _applied(self, function: ast.expr, args: list[ast.expr], kwargs: dict[str, ast.expr]) -> ast.expr:
         """Return a call, or what the function would return, if that is one expression."""
         called = getattr(function, "function", None)
-        expression = _single_expression(self._definition(called)) if called else None
-        bound = _bound(self._definition(called).args, args, kwargs) if expression else None
+        definition = self._definition(called) if called else None
+        expression = _single_expression(definition) if definition else None
+        bound = _bound(definition.args, args, kwargs) if definition else None
         if expression is None or bound is None:
             return ast.Call(function, args, [ast.keyword(name, value) for name, value in kwargs.items()])
         expression = _Substitution(bound).visit(copy.deepcopy(expression))
@@ -83,7 +81,7 @@ class Sources:
     def _definition(self, function: Function) -> Definition:
         """Return the definition of a function, in which all that comes from outside can be printed."""
         if function not in self._definitions:
-            definition = _parsed(function)
+            definition = copy.deepcopy(definition_of(function))
             outside = _Outside(function, self._found, _local_names(definition))
             self._definitions[function] = outside.visit(_Bare().visit(definition))
         return self._definitions[function]
@@ -97,9 +95,9 @@ class Sources:
         if isinstance(value, FunctionType):
             value = _kernel(value)
             if _is_of(value, "autodiff") or value.__module__.split(".")[0] == user.__module__.split(".")[0]:
-                name = ast.Name(value.__name__, ast.Load())
-                name.function = value  # type: ignore[attr-defined]
-                return name
+                reference = ast.Name(value.__name__, ast.Load())
+                reference.function = value  # type: ignore[attr-defined]
+                return reference
         name = getattr(value, "__name__", "")
         if name and getattr(np, name, None) is value:
             return _dotted(f"np.{name}")
@@ -133,60 +131,6 @@ def _kernel(function: FunctionType) -> Function:
     if any(primitive.kernel is wrapped for primitive in registry.values()):
         return wrapped
     raise ValueError(f"{function.__name__} is decorated, and what the decorator does cannot be printed")
-
-
-def _parsed(function: Function) -> Definition:
-    """Return the definition of a function as it was written.
-
-    Raises:
-        ValueError: it is not to be had, or is not what the function was made from.
-    """
-    name, code = function.__name__, function.__code__
-    try:
-        tree, made = _read("".join(inspect.findsource(function)[0]))
-    except (OSError, TypeError, SyntaxError) as error:
-        raise ValueError(
-            f"there is no source of its function {name!r} to be had. Define it in a file or in a notebook, not at a "
-            "prompt, in text that is executed, or in C"
-        ) from error
-    found = [node for node in ast.walk(tree) if isinstance(node, Definition) and _begins_at(node, code)]
-    if len(found) > 1:  # lambdas on one line are told apart by where their code comes from
-        *_, last = code.co_positions()
-        found = [node for node in found if isinstance(node, ast.Lambda) and _extent(node.body) == last]
-    if len(found) != 1 or not any(_is_same(code, other) for other in made):
-        raise ValueError(f"its function {name!r} is not what its file says. Has the file been changed since?")
-    return copy.deepcopy(found[0])
-
-
-@functools.lru_cache(8)
-def _read(text: str) -> tuple[ast.Module, list[CodeType]]:
-    """Return the syntax tree of a file, and the code of all functions in it."""
-    found = [compile(text, "<source>", "exec", dont_inherit=True)]
-    for code in found:  # it grows as we go
-        found += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return ast.parse(text), found
-
-
-def _begins_at(node: Definition, code: CodeType) -> bool:
-    """Whether a definition stands where a piece of code says that it comes from."""
-    if isinstance(node, ast.Lambda):
-        return code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
-    first = node.decorator_list[0] if node.decorator_list else node
-    return code.co_name == node.name and first.lineno == code.co_firstlineno
-
-
-def _extent(node: ast.expr) -> tuple[int | None, ...]:
-    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
-
-
-def _is_same(a: CodeType, b: CodeType) -> bool:
-    """Whether two pieces of code from the same line do the same."""
-    if (a.co_firstlineno, a.co_code, a.co_names, a.co_varnames) != (b.co_firstlineno, b.co_code, b.co_names, b.co_varnames):
-        return False
-    return len(a.co_consts) == len(b.co_consts) and all(
-        _is_same(x, y) if isinstance(x, CodeType) and isinstance(y, CodeType) else repr(x) == repr(y)
-        for x, y in zip(a.co_consts, b.co_consts, strict=True)
-    )
 
 
 class _Bare(ast.NodeTransformer):
@@ -267,9 +211,10 @@ def _single_expression(definition: Definition) -> ast.expr | None:
     else:
         body = definition.body[1:] if ast.get_docstring(definition) is not None else definition.body
         expression = body[0].value if len(body) == 1 and isinstance(body[0], ast.Return) else None
-    if expression is None or any(isinstance(node, ast.Lambda | ast.comprehension | ast.NamedExpr) for node in ast.walk(expression)):
+    if expression is None:
         return None
-    return expression
+    gives_names = any(isinstance(x, ast.Lambda | ast.comprehension | ast.NamedExpr) for x in ast.walk(expression))
+    return None if gives_names else expression
 
 
 def _bound(
@@ -297,7 +242,7 @@ def _as_function(definition: Definition) -> ast.FunctionDef:
 
 def _is_simple(expression: ast.expr) -> bool:
     """Whether an expression computes nothing, so that it may be repeated."""
-    return not any(isinstance(node, ast.Call | ast.BinOp | ast.Compare | ast.Subscript) for node in ast.walk(expression))
+    return not any(isinstance(x, ast.Call | ast.BinOp | ast.Compare | ast.Subscript) for x in ast.walk(expression))
 
 
 def _dotted(name: str) -> ast.expr:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autodiff.explain.literals import is_uniform
 from autodiff.explain.notation import PRODUCT, WHOLE, escaped, in_roman, reading
 from autodiff.graph import Operation, Value
 from autodiff.tape import Array
@@ -32,7 +33,7 @@ def write(operation: Operation, part_of: Callable[[Value], Part], latex: bool = 
 def write_leaf(array: Array, latex: bool = False) -> Part:
     """Write an array of one number as that number, and any other by its shape."""
     array = np.asarray(array)
-    if array.size != 1 and (not array.size or (array != array.flat[0]).any()):
+    if not is_uniform(array):
         return Part(f"array{array.shape}")
     text = f"{array.flat[0]:g}" if array.dtype.kind == "f" else str(array.flat[0])
     if latex and "e" in text:
