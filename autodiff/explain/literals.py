@@ -34,6 +34,15 @@ def as_subscript(index: ast.expr) -> ast.expr:
     return index
 
 
+def frozen(value: Any) -> Any:
+    """Return something hashable that tells a value from others, an attribute of an operation, say."""
+    if isinstance(value, dict):
+        return tuple((name, frozen(part)) for name, part in value.items())
+    if isinstance(value, tuple | list):
+        return type(value), tuple(map(frozen, value))
+    return id(value) if isinstance(value, np.ndarray) else (type(value), repr(value))
+
+
 def is_printable(array: np.ndarray) -> bool:
     """Whether an array can be written out: its numbers have a standard form, and its memory their order."""
     return array.dtype.isbuiltin == 1 and array.dtype.char not in "gG" and array.flags.c_contiguous

@@ -1,7 +1,8 @@
 """How each operation is written in mathematics, as text and in LaTeX, where that is not `name(operands)`.
 
 A template has a place for each operand, `{0}` or `{0:n}`: an operand that binds less tightly than n is put in
-parentheses. Tightness: 1 a sum, 2 a product, 3 a matrix product, 5 what is raised or transposed, 6 a whole.
+parentheses. Tightness: 1 a sum, 2 a quotient, 3 a product, 4 a matrix product, 5 a denial, 6 what is raised or
+transposed, 7 a whole.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ class Notation(NamedTuple):
     latex: str
 
 
-SUM, PRODUCT, MATRIX_PRODUCT, SIGN, RAISED, WHOLE = range(1, 7)
+SUM, QUOTIENT, PRODUCT, MATRIX_PRODUCT, DENIAL, RAISED, WHOLE = range(1, 8)
 
-TRANSPOSED = Notation("{0:5}ᵀ", RAISED, r"{{{0:5}}}^{{\top}}")
-SCALED = Notation("{0:3}·{1:3}", PRODUCT, r"{0:3} \, {1:3}")
+TRANSPOSED = Notation("{0:6}ᵀ", RAISED, r"{{{0:6}}}^{{\top}}")
+SCALED = Notation("{0:4}·{1:4}", PRODUCT, r"{0:4} \, {1:4}")
 """A product with a number."""
-PICKED = Notation("{0:6}[i, {1:6}ᵢ]", WHOLE, r"{{{0:6}}}_{{i, {{{1:6}}}_{{i}}}}")
+PICKED = Notation("{0:7}[i, {1:7}ᵢ]", WHOLE, r"{{{0:7}}}_{{i, {{{1:7}}}_{{i}}}}")
 """From each row i of a matrix the element in column yᵢ."""
 
 BRACKET = Notation("{0}", WHOLE, "{0}")
@@ -34,11 +35,11 @@ BRACKET = Notation("{0}", WHOLE, "{0}")
 NOTATION = {
     "add": Notation("{0:1} + {1:1}", SUM, "{0:1} + {1:1}"),
     "subtract": Notation("{0:1} − {1:2}", SUM, "{0:1} - {1:2}"),
-    "multiply": Notation("{0:2} ∘ {1:2}", PRODUCT, r"{0:2} \circ {1:2}"),
-    "divide": Notation("{0:2} / {1:4}", PRODUCT, r"\frac{{{0}}}{{{1}}}"),
-    "matmul": Notation("{0:3}·{1:4}", MATRIX_PRODUCT, r"{0:3} \, {1:4}"),
-    "negative": Notation("−{0:2}", PRODUCT, "-{0:2}"),
-    "power": Notation("{0:6}^{1:6}", RAISED, "{{{0:6}}}^{{{1}}}"),
+    "multiply": Notation("{0:3} ∘ {1:3}", PRODUCT, r"{0:3} \circ {1:3}"),
+    "divide": Notation("{0:2} / {1:5}", QUOTIENT, r"\frac{{{0}}}{{{1}}}"),
+    "matmul": Notation("{0:4}·{1:5}", MATRIX_PRODUCT, r"{0:4} \, {1:5}"),
+    "negative": Notation("−{0:2}", QUOTIENT, "-{0:2}"),
+    "power": Notation("{0:7}^{1:7}", RAISED, "{{{0:7}}}^{{{1}}}"),
     "matrix_transpose": TRANSPOSED,
     "abs": Notation("|{0}|", WHOLE, r"\left|{0}\right|"),
     "exp": Notation("exp({0})", WHOLE, r"\exp({0})"),
@@ -48,17 +49,17 @@ NOTATION = {
     "cos": Notation("cos({0})", WHOLE, r"\cos({0})"),
     "tanh": Notation("tanh({0})", WHOLE, r"\tanh({0})"),
     "sigmoid": Notation("sigmoid({0})", WHOLE, r"\sigma({0})"),
-    "relu_backward": Notation("{0:2} ∘ [{1:1} > 0]", PRODUCT, r"{0:2} \circ [{1:1} > 0]"),
+    "relu_backward": Notation("{0:3} ∘ [{1:1} > 0]", PRODUCT, r"{0:3} \circ [{1:1} > 0]"),
     "equal": Notation("[{0:1} = {1:1}]", WHOLE, "[{0:1} = {1:1}]"),
     "not_equal": Notation("[{0:1} ≠ {1:1}]", WHOLE, r"[{0:1} \neq {1:1}]"),
     "less": Notation("[{0:1} < {1:1}]", WHOLE, "[{0:1} < {1:1}]"),
     "less_equal": Notation("[{0:1} ≤ {1:1}]", WHOLE, r"[{0:1} \leq {1:1}]"),
     "greater": Notation("[{0:1} > {1:1}]", WHOLE, "[{0:1} > {1:1}]"),
     "greater_equal": Notation("[{0:1} ≥ {1:1}]", WHOLE, r"[{0:1} \geq {1:1}]"),
-    "logical_and": Notation("{0:2} ∧ {1:2}", PRODUCT, r"{0:2} \wedge {1:2}"),
-    "logical_or": Notation("{0:1} ∨ {1:2}", SUM, r"{0:1} \vee {1:2}"),
-    "logical_not": Notation("¬{0:3}", SIGN, r"\neg {0:3}"),
-    "getitem": Notation("{0:6}[{index}]", WHOLE, r"{{{0:6}}}[{index}]"),
+    "logical_and": Notation("{0:3} ∧ {1:3}", PRODUCT, r"{0:3} \wedge {1:3}"),
+    "logical_or": Notation("{0:1} ∨ {1:3}", SUM, r"{0:1} \vee {1:3}"),
+    "logical_not": Notation("¬{0:4}", DENIAL, r"\neg {0:4}"),
+    "getitem": Notation("{0:7}[{index}]", WHOLE, r"{{{0:7}}}[{index}]"),
     "one_hot": Notation("onehot({0})", WHOLE, r"\mathrm{{onehot}}({0})"),
 }
 """By the name of the primitive; square brackets around a statement are Iverson's: 1 where it holds, 0 elsewhere."""
@@ -125,7 +126,7 @@ def _power(operation: Operation) -> Reading | None:
     if operation.inputs[1].kind != "constant" or operation.inputs[1].shape or exponent != int(exponent):
         return None
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return NOTATION["power"]._replace(template=f"{{0:6}}{raised}"), operation.inputs
+    return NOTATION["power"]._replace(template=f"{{0:7}}{raised}"), operation.inputs
 
 
 def _transposed(operation: Operation) -> Reading | None:
@@ -152,8 +153,8 @@ def _summed(operation: Operation) -> Reading:
         over = "rows" if axes[0] == 0 else "columns"
     else:
         over = f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes)) or 'none'}"
-    notation = Notation(f"Σ {over} {{0:2}}", SUM, rf"\sum_{{{{\text{{{{{over}}}}}}}}} {{0:2}}")
-    return notation if over else Notation("Σ {0:2}", SUM, r"\sum {0:2}"), operation.inputs
+    notation = Notation(f"Σ {over} {{0:3}}", SUM, rf"\sum_{{{{\text{{{{{over}}}}}}}}} {{0:3}}")
+    return notation if over else Notation("Σ {0:3}", SUM, r"\sum {0:3}"), operation.inputs
 
 
 def _picked(operation: Operation) -> Reading | None:

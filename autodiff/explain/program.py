@@ -9,14 +9,15 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from autodiff.explain.definitions import Function
-from autodiff.explain.literals import is_printable, is_uniform, literal
+from autodiff.explain.literals import frozen, is_printable, is_uniform, literal
 from autodiff.explain.names import Name, names_of
 from autodiff.explain.sources import Sources
-from autodiff.graph import Graph, Value
+from autodiff.graph import Graph, Operation, Value
 from autodiff.source import describe_place
 from autodiff.tape import Array
 
@@ -49,9 +50,12 @@ class _Program:
         self.parameters = [value for value in graph.values if self._is_parameter(value)]
         self._variables = self._find_variables()
         self.sources = Sources()
-        self._expressions = [
-            self.sources.call(x.primitive, [self._operand(v) for v in x.inputs], x.attributes) for x in graph
-        ]
+        self._expressions: dict[Any, ast.expr] = {}
+        """What calls look like, with places for their operands: a long chain has few that differ."""
+        for operation in graph:
+            if (key := self._key(operation)) not in self._expressions:
+                operands = [self._place(i, value) for i, value in enumerate(operation.inputs)]
+                self._expressions[key] = self.sources.call(operation.primitive, operands, operation.attributes)
         self._taken = {"np", "computation", *dir(builtins), *(path.split(".")[0] for path in self.sources.imports)}
         self._functions = {function: self._free(function.__name__) for function in self.sources.functions}
         self.identifiers = self._identified()
@@ -101,20 +105,19 @@ class _Program:
 
     # ── code ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _operand(self, value: Value) -> ast.expr:
-        """Return an expression for a value: a name, or the number itself."""
-        if value.id not in self._variables:
-            return literal(value.data)
-        variable = ast.Name("", ast.Load())
-        variable.stands_for = value.id  # type: ignore[attr-defined]
-        return variable
+    def _key(self, operation: Operation) -> Any:
+        """Return what tells an operation from those that are written alike, but for the names of their operands."""
+        numbers = tuple(None if v.id in self._variables else frozen(v.data) for v in operation.inputs)
+        return operation.primitive, numbers, frozen(operation.attributes)
+
+    def _place(self, index: int, value: Value) -> ast.expr:
+        """Return an expression for an operand: a place for its name, or the number itself."""
+        return ast.Name(f"\0{index}\0", ast.Load()) if value.id in self._variables else literal(value.data)
 
     def _code(self, tree: ast.AST) -> str:
-        """Return the code of a syntax tree."""
+        """Return the code of a syntax tree, with the names of functions."""
         for node in ast.walk(tree):
-            if hasattr(node, "stands_for"):
-                node.id = self.identifiers[node.stands_for]  # type: ignore[attr-defined]
-            elif hasattr(node, "function"):
+            if hasattr(node, "function"):
                 node.id = self._functions[node.function]  # type: ignore[attr-defined]
         return ast.unparse(ast.fix_missing_locations(tree))
 
@@ -124,10 +127,10 @@ class _Program:
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         """Yield statements with their comments: shapes, and, between statements, passes and the user's lines."""
-        parameters = {value.id for value in self.parameters}
-        defined = set(parameters)
+        codes = {key: self._code(expression).split("\0") for key, expression in self._expressions.items()}
+        defined = {value.id for value in self.parameters}
         during = place = ""
-        for operation, expression in zip(self.graph, self._expressions, strict=True):
+        for operation in self.graph:
             if operation.during != during:
                 if during:
                     yield "", ""
@@ -137,7 +140,10 @@ class _Program:
                 place = line
                 yield "", f"# {place}"
             yield from self._constants(operation.inputs, defined)
-            yield f"{self.identifiers[operation.output.id]} = {self._code(expression)}", f"# {operation.output.shape}"
+            between = codes[self._key(operation)]  # every other piece is the number of an operand
+            named = [self.identifiers[operation.inputs[int(i)].id] for i in between[1::2]]
+            code = "".join(itertools.chain.from_iterable(zip(between[::2], [*named, ""], strict=True)))
+            yield f"{self.identifiers[operation.output.id]} = {code}", f"# {operation.output.shape}"
 
         yield from self._constants(self._results().values(), defined)
 
@@ -164,7 +170,8 @@ class _Program:
         """Yield the last statement."""
         yield "return {"
         for key, value in self._results().items():
-            yield f"    {key!r}: {self._code(self._operand(value))},"
+            is_variable = value.id in self._variables
+            yield f"    {key!r}: {self.identifiers[value.id] if is_variable else self._code(literal(value.data))},"
         yield "}"
 
 

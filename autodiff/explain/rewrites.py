@@ -220,10 +220,10 @@ def number_times_number(operation: Operation, build: Builder) -> Value | None:
     above, below = above * inner_above, below * inner_below
     if not all(math.isfinite(number) and number for number in (above, below)):  # they would over- or underflow
         return None
-    if float(above / below).is_integer():
-        return build("multiply", build.number(above / below if below != 1 else above), a)
-    if float(below / above).is_integer():
-        return build("divide", a, build.number(below / above if above != 1 else below))
+    if below == 1 or float(above / below).is_integer():
+        return build("multiply", build.number(above if below == 1 else above / below), a)
+    if above == 1 or float(below / above).is_integer():
+        return build("divide", a, build.number(below if above == 1 else below / above))
     return None
 
 

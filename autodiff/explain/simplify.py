@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import ops
+from autodiff.explain.literals import frozen
 from autodiff.explain.rewrites import ELEMENTWISE, RULES
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array, Primitive, registry
@@ -112,7 +113,7 @@ class Builder:
     def _build(
         self, primitive: Primitive, inputs: tuple[Value, ...], attributes: dict[str, Any], data: Array = None
     ) -> Value:
-        key = (primitive, *(value.id for value in inputs), _frozen(attributes))
+        key = (primitive, *(value.id for value in inputs), frozen(attributes))
         if key not in self._built:
             if data is None:
                 data = np.asarray(primitive.kernel(*(value.data for value in inputs), **attributes))
@@ -156,15 +157,6 @@ class Builder:
 
 def _is_engines(primitive: Primitive) -> bool:
     return PRIMITIVES.get(primitive.name) is primitive
-
-
-def _frozen(attribute: Any) -> Any:
-    """Return something hashable that tells an attribute from others."""
-    if isinstance(attribute, dict):
-        return tuple((name, _frozen(value)) for name, value in attribute.items())
-    if isinstance(attribute, tuple | list):
-        return type(attribute), tuple(map(_frozen, attribute))
-    return id(attribute) if isinstance(attribute, np.ndarray) else (type(attribute), repr(attribute))
 
 
 def _symbols(graph: Graph) -> set[int]:
