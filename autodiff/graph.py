@@ -33,6 +33,8 @@ class Value:
     """Where a parameter is found: `layers.0.weight`."""
     operation: Operation | None = None
     """What made it; None for a leaf."""
+    origin: Value | None = None
+    """In a graph that was rewritten: the value that this one stood for in the graph as it was traced."""
     cotangent: Value | None = None
     """Its complete cotangent, if a backward pass has come by."""
 
@@ -222,6 +224,13 @@ class Tracer(Watcher):
     def assign(self, variable: Variable, value: Array) -> None:
         """Write an update down."""
         self.graph.assignments.append((self.value_of(variable), self.value_of(value)))
+
+    def same(self, copy: Any, original: Array) -> Any:
+        """Let a number stand for the value that another one is."""
+        value = self._values[_key(copy)] = self.value_of(original)
+        value.data = copy
+        self._kept.append(copy)
+        return copy
 
     def _scope(self) -> str:
         return self._modules[-1][1] if self._modules else ""

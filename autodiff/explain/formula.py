@@ -61,7 +61,8 @@ def formula(
     symbols = [symbol(operand, name) for operand, name in zip(operands, names, strict=True)]
     cotangent, result = symbol(out, "y", bar=True), symbol(out, "y")
     with tape.recording(False), tape.watching(tracer), np.errstate(all="ignore"):
-        written = tracer.value_of(rule(cotangent, result, *symbols, **attributes))
+        given = (tuple(symbols),) if primitive.rule_for else symbols
+        written = tracer.value_of(rule(cotangent, result, *given, **attributes))
     for operation in tracer.graph:
         parts[operation.output.id] = write(operation, part_of, latex)
     return f"{shown(names[index], bar=True)} = {part_of(written).text}"

@@ -43,6 +43,7 @@ def simplify(graph: Graph) -> Graph:
             if id(operation) in sizes:
                 inputs[1] = builder.number(inputs[1].data, is_size=True)
             result = builder.rebuild(operation, tuple(inputs))
+            result.origin = result.origin or operation.output
             if operation.output.id in symbols and result.operation:
                 builder.symbols.add(result.id)
                 result.name = result.name or operation.output.name
@@ -102,7 +103,7 @@ class Builder:
         if old.kind == "constant" and old.shape == () and not old.name and not is_variable:
             return self.number(old.data)
         kind = "parameter" if is_variable and old.kind == "constant" else old.kind
-        return self._add(Value(0, kind, old.data, old.name, old.path))
+        return self._add(Value(0, kind, old.data, old.name, old.path, origin=old))
 
     def rebuild(self, old: Operation, inputs: tuple[Value, ...]) -> Value:
         """Take over an operation, on inputs that may have been rewritten."""
