@@ -91,7 +91,7 @@ class Graph:
     def of(cls, output: Variable) -> Graph:
         """Read the tape that led to a variable: its forward pass, with the gradients that variables hold."""
         graph = cls()
-        Tracer(graph).read(output)
+        Tracer(graph).read_tape(output)
         return graph
 
     def of_kind(self, kind: Kind) -> list[Value]:
@@ -146,7 +146,7 @@ class Tracer(Watcher):
             value.path = path
         return value
 
-    def read(self, output: Variable) -> None:
+    def read_tape(self, output: Variable) -> None:
         """Write down the tape that led to a variable, which is the output."""
         for variable in _recorded(output):
             if variable.node is None:

@@ -36,7 +36,7 @@ class Graph(plain.Graph):
         """
         found = cls()
         tracer = Tracer(found)
-        tracer.read(output)
+        tracer.read_tape(output)
         if backward:
             if not output.tracked:
                 raise GradientError(f"Graph.of: {describe(output)} is not recorded, so there is no backward pass.")
