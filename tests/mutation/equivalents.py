@@ -28,9 +28,8 @@ EQUIVALENTS: Reasons = {
           for change in ("replaced by zeros", "replaced by ones", "held constant")),
     ],
     "the rule reads no numbers of the result, only how many axes it has": [
-        "permute_dims, a: replaced by zeros, out",
-        "permute_dims, a: replaced by ones, out",
-        "permute_dims, a: held constant, out",
+        *(f"{rule}: {change}, out" for rule in ("permute_dims, a", "concat, arrays")
+          for change in ("replaced by zeros", "replaced by ones", "held constant")),
         "permute_dims, a: out replaced by operand, a",
     ],
     "the rule is a step function of the operand, so it has no derivative that could be lost": [

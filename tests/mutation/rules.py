@@ -172,7 +172,8 @@ def _rearranged(rule: Rule, sources: dict[int, int]) -> Rule:
 def _with_attribute(rule: Rule, name: str) -> Rule:
     @functools.wraps(rule)
     def wrong(g: Any, out: Any, a: Any, *others: Any, **attributes: Any) -> Any:
-        attributes[name] = ATTRIBUTES[name](attributes[name], np.ndim(unwrap(a)))
+        first = a[0] if isinstance(a, tuple) else a  # of any number, all come in one tuple
+        attributes[name] = ATTRIBUTES[name](attributes[name], np.ndim(unwrap(first)))
         return rule(g, out, a, *others, **attributes)
 
     return wrong
