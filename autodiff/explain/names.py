@@ -115,7 +115,8 @@ class _Namer:
             if value.kind == "parameter" or value.cotangent or any(value is old for old in self._updates.values()):
                 return "w"
             return "c" if value.shape else ""
-        if value.shape == () and value.cotangent and value.cotangent.operation is None:
+        seed = value.cotangent
+        if value.shape == () and seed and seed.operation is None and self._owners[seed.id][-1] is value:
             return "L"
         return "out" if value.id in self._outputs else ""
 
@@ -220,8 +221,9 @@ class _Namer:
                 self._also(leaf.cotangent, of[leaf.id].cotangent())
         for old, new in self.graph.assignments:
             self._also(new, of[old.id].updated())
+        told = {value.id for _, value in self.names.aliases}
         for value in self.graph.outputs:
-            if value.operation is None:
+            if value.operation is None and value.id not in told and not (value.id in of and of[value.id].ds):
                 self.names.aliases.append((self._free(Name("out")), value))
 
     def _also(self, value: Value, name: Name) -> None:

@@ -204,10 +204,11 @@ def braced(literal: str) -> str:
 
 def in_roman(word: str) -> str:
     """Write a word upright, in LaTeX."""
+    word = word.replace("′", "'")
     return rf"\{'mathrm' if word.isascii() else 'text'}{{{escaped(word)}}}"
 
 
 def escaped(text: str) -> str:
     """Write in LaTeX what it would read as more than letters; what it cannot show is a question mark."""
-    escapes = {"_": r"\_", " ": r"\ ", "′": "'"}
+    escapes = {"_": r"\_", " ": r"\ "}
     return "".join(c if c.isalnum() or c in "()[],.:;+-=<>…'" else escapes.get(c, "?") for c in text)

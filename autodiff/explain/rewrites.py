@@ -134,6 +134,18 @@ def needless_broadcast(operation: Operation, build: Builder) -> Value | None:
     return None
 
 
+def broadcast_of_broadcast(operation: Operation, build: Builder) -> Value | None:
+    """What is broadcast twice is broadcast once; and a number repeated in one shape, then reshaped, is one repeated."""
+    if operation.primitive.name not in ("broadcast_to", "reshape"):
+        return None
+    inner = build.look(operation.inputs[0], "broadcast_to", "reshape")
+    if inner is None:
+        return None
+    are_broadcasts = operation.primitive.name == inner.primitive.name == "broadcast_to"
+    is_possible = are_broadcasts or inner.inputs[0].shape == ()
+    return build("broadcast_to", inner.inputs[0], shape=operation.output.shape) if is_possible else None
+
+
 def decided_where(operation: Operation, build: Builder) -> Value | None:
     """where(condition, a, b) = b, if the condition cannot hold, since it compares unequal numbers: [2 = 0]."""
     if operation.primitive.name == "where" and _cannot_hold(operation.inputs[0], build):
@@ -377,6 +389,7 @@ RULES: tuple[Rule, ...] = (
     sum_of_one_hot,
     sum_to_as_sum,
     needless_broadcast,
+    broadcast_of_broadcast,
     decided_where,
     double_transpose,
     transpose_of_product,

@@ -8,7 +8,7 @@ and gradients that are used more than once, are symbols to it.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from autodiff.explain.literals import frozen
 from autodiff.explain.rewrites import ELEMENTWISE, RULES
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array, Primitive, registry
+
+AnyGraph = TypeVar("AnyGraph", bound=Graph)
 
 DEEPEST = 40
 """How deep rules may call on one another: a chain of operations, however long, shall not exhaust Python's stack."""
@@ -28,7 +30,7 @@ PRIMITIVES = {name: p for name, p in registry.items() if p.kernel.__module__.sta
 """The engine's own, of which the rules are true; somebody else's may have the same name."""
 
 
-def simplify(graph: Graph) -> Graph:
+def simplify(graph: AnyGraph) -> AnyGraph:
     """Return a graph of the same values in fewer and more familiar operations.
 
     Outputs, gradients of leaves, updates and all that has a name are kept, if not bit for bit, then up to rounding.
@@ -218,15 +220,15 @@ def _is_sum_of(value: Value, count: int) -> bool:
     return count * np.size(value.data) == np.size(made.inputs[0].data)
 
 
-def _assembled(old: Graph, new: dict[int, Value], symbols: set[int], builder: Builder) -> Graph:
+def _assembled(old: AnyGraph, new: dict[int, Value], symbols: set[int], builder: Builder) -> AnyGraph:
     """Return the graph of what is needed of all that was built."""
-    graph = Graph(modules=dict(old.modules))
+    graph = type(old)(modules=dict(old.modules))
+    new |= _tied(old, new, symbols)
     graph.outputs = [new[value.id] for value in old.outputs]
     graph.assignments = [(new[before.id], new[after.id]) for before, after in old.assignments]
     named = [new[value.id] for value in old.values if value.operation and value.name]
     gradients = [new[v.cotangent.id] for v in old.values if v.cotangent and v.operation is None]
     wanted = [*graph.outputs, *(after for _, after in graph.assignments), *named, *gradients]
-    _tie(old, new, symbols)
     operations = _needed(wanted)
     graph.operations = sorted(operations, key=lambda x: (builder.moments[x.output.id], x.output.id))
     leaves = [new[value.id] for value in old.values if value.kind in ("input", "parameter")]
@@ -238,21 +240,26 @@ def _assembled(old: Graph, new: dict[int, Value], symbols: set[int], builder: Bu
     return graph
 
 
-def _tie(old: Graph, new: dict[int, Value], symbols: set[int]) -> None:
-    """Tie new values to their cotangents, where these have lines of their own."""
-    cotangents: dict[int, dict[int, Value]] = defaultdict(dict)
+def _tied(old: Graph, new: dict[int, Value], symbols: set[int]) -> dict[int, Value]:
+    """Tie new values to their cotangents, where these have lines of their own; return those that are numbers.
+
+    A number may stand elsewhere, too, and is no gradient there: it is copied.
+    """
+    copies: dict[int, Value] = {}
+    owners = defaultdict(list)
     for value in old.values:
-        if value.cotangent:
-            cotangents[new[value.id].id][value.cotangent.id] = value.cotangent
-    for value in old.values:
+        if value.cotangent and (value.operation is None or new[value.id].operation):
+            owners[new[value.id].id].append(value)
+    for value, *twins in owners.values():
         gradient = value.cotangent
-        if gradient is None or len(cotangents[new[value.id].id]) > 1:  # each knows a part: it was computed twice
-            continue
+        if gradient is None or any(twin.cotangent is not gradient for twin in twins):
+            continue  # it was computed twice, and each gradient is a part of the whole
         found = new[gradient.id]
-        if found.kind == "constant" and found.shape == ():  # which may stand elsewhere too, and is no gradient there
-            new[value.id].cotangent = Value(0, "constant", found.data)
-        elif gradient.operation is None or gradient.id in symbols:
+        if found.kind == "constant" and found.shape == ():
+            found = copies.setdefault(gradient.id, Value(0, "constant", found.data))
+        if gradient.operation is None or gradient.id in symbols:
             new[value.id].cotangent = found
+    return copies
 
 
 def _needed(wanted: list[Value]) -> list[Operation]:
