@@ -13,10 +13,12 @@ from autodiff.ops import *  # noqa: F403
 from autodiff.ops import __all__ as _operations
 from autodiff.tape import no_grad, primitive
 from autodiff.tensor import Tensor
-from autodiff.transforms import grad, hessian, jacobian, jvp, trace, value_and_grad, vjp
+from autodiff.tracing import Graph, trace
+from autodiff.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "GradientError",
+    "Graph",
     "Tensor",
     "TraceError",
     "anomaly",

@@ -18,7 +18,7 @@ import numpy as np
 
 from autodiff import tape
 from autodiff.errors import RETOLD, GradientError, describe, describe_call, retell
-from autodiff.explain import formula
+from autodiff.explain.formula import formula
 from autodiff.ops import add, astype, broadcast_to, sum_to
 from autodiff.source import describe_place
 from autodiff.tape import Array, Node, Variable, shape_of, unwrap
