@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 from mnist import data, presets
 from mnist.cli import parse, run
@@ -12,9 +14,10 @@ from mnist.data import CLASSES, PIXELS, Name
 from mnist.data.dataset import SIDE
 from mnist.errors import UserError
 from mnist.presets import Scene
+from viz.draw import Depth, Passes
 
 Preset = Literal["toy", "mnist"]
-Format = Literal["html"]
+Format = Literal["html", "svg", "png", "pdf", "dot"]
 
 LAYERS: dict[Preset, tuple[int, ...]] = {"toy": (3, 4, 2), "mnist": (PIXELS, 128, 64, CLASSES)}
 BATCH_SIZES: dict[Preset, int] = {"toy": 2, "mnist": 4}
@@ -29,7 +32,11 @@ class DrawConfig:
     preset: Preset = "mnist"
     """toy is small enough to read every number, and to change it; mnist has real digits."""
     format: Format = "html"
-    """html is a page that walks through the step, in one file that needs no network."""
+    """html is a page that walks through the step, in one file that needs no network; the others are pictures."""
+    passes: Annotated[Passes, tyro.conf.arg(name="pass")] = "both"
+    """What a picture shows: the forward pass, the backward pass, or both."""
+    depth: Depth | None = None
+    """Whether a picture shows each op or each layer; by default each op, if there are not too many."""
     layers: tuple[int, ...] | None = None
     """Widths of the layers; by default 3 4 2 for toy, 784 128 64 10 for mnist."""
     weights: Path | None = None
@@ -53,6 +60,8 @@ class DrawConfig:
             raise UserError(f"{given}: needs two widths or more, each 1 or more")
         if self.preset == "mnist" and (widths[0] != PIXELS or widths[-1] != CLASSES):
             raise UserError(f"{given}: must run from {PIXELS} pixels to {CLASSES} classes")
+        if self.out and self.out.suffix != f".{self.format}":
+            raise UserError(f"--out {self.out}: its ending must be .{self.format}, or --format another")
         if self.examples < 1:
             raise UserError(f"--batch-size {self.batch_size}: must be 1 or more")
         if self.seed < 0:
@@ -106,11 +115,30 @@ def draw_page(config: DrawConfig, scene: Scene) -> None:
         raise UserError(f"--out {config.path}: cannot be written ({reason}); name another file") from error
 
 
+def draw_picture(config: DrawConfig, scene: Scene) -> None:
+    """Write the picture of a scene."""
+    import viz
+    from viz.picture import DrawingError
+
+    try:
+        viz.draw(scene.graph, config.passes, config.depth).save(config.path)
+    except DrawingError as error:
+        raise UserError(f"--format {config.format}: {error}") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"--out {config.path}: cannot be written ({reason}); name another file") from error
+
+
 def main() -> int:
     """Draw as the flags say, and return the exit status."""
     config = parse(DrawConfig, "python -m mnist.draw")
-    draw_page(config, scene_of(config))
-    print(f"{config.path}: open it in a browser")
+    scene = scene_of(config)
+    if config.format == "html":
+        draw_page(config, scene)
+        print(f"{config.path}: open it in a browser")
+    else:
+        draw_picture(config, scene)
+        print(config.path)
     return 0
 
 
