@@ -6,6 +6,7 @@ import shutil
 import xml.etree.ElementTree as ET
 from collections import Counter
 
+import graphviz
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ import nets
 import viz
 from autodiff.explain import formula
 from viz import picture, style
+from viz.labels import text
 from viz.picture import DrawingError, NoRendererError
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -159,6 +161,25 @@ def test_without_a_renderer_dot_is_written_and_anything_else_says_what_to_instal
         drawing.save(tmp_path / "a.png")
     assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["a.dot"]
+
+
+def test_a_disk_that_fills_up_leaves_the_old_picture(tmp_path, monkeypatch):
+    path = tmp_path / "a.dot"
+    path.write_text("old")
+
+    def half(draft, content):
+        with draft.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError("no space left")
+
+    monkeypatch.setattr(type(path), "write_bytes", half)
+    with pytest.raises(OSError, match="no space"):
+        viz.draw(mlp()[1]).save(path)
+    assert path.read_text() == "old"
+
+
+def test_a_label_in_angle_brackets_is_no_markup():
+    assert graphviz.quoting.quote(text("<b>")) == '"<b>"'
 
 
 def test_jupyter_shows_the_text_where_nothing_renders(no_renderer):
@@ -342,6 +363,24 @@ def test_fan_out_shows_the_sum_and_broadcasting_the_reduction():
     (b_node,) = (name for name, node in graph_nodes.items() if lines(node["label"])[0] == "b")
     (label,) = (e["label"] for a, _, e in edges(drawing) if a == b_node and e.get("style") == "dashed")
     assert lines(label) == ["b̄ (1,)", "broadcast, so summed: (3,) → (1,)"]
+
+
+def test_no_gradient_flows_through_what_does_not_lead_to_the_output():
+    weight = nets.Parameter(np.ones(2), name="W")
+
+    class Net(nets.Module):
+        def __init__(self):
+            self.weight = weight
+
+        def forward(self, x):
+            ad.exp(self.weight)
+            return (x * self.weight).sum()
+
+    graph = ad.trace(Net(), np.ones(2))
+    dead = next(o for o in graph if o.primitive.name == "exp")
+    dashed = {b for _, b, e in edges(viz.draw(graph)) if e.get("style") == "dashed"}
+    assert f"o{dead.output.id}" not in dashed
+    assert len(dashed) == 4  # both operations and their results
 
 
 # ── layers ──────────────────────────────────────────────────────────────────────────────────────────────
