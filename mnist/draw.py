@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import tyro
 
+import viz
 from mnist import data, presets
 from mnist.cli import parse, run
 from mnist.data import CLASSES, PIXELS, Name
@@ -15,6 +16,7 @@ from mnist.data.dataset import SIDE
 from mnist.errors import UserError
 from mnist.presets import Scene
 from viz.draw import Depth, Passes
+from viz.picture import DrawingError, renderers
 
 Preset = Literal["toy", "mnist"]
 Format = Literal["html", "svg", "png", "pdf", "dot"]
@@ -31,8 +33,9 @@ class DrawConfig:
 
     preset: Preset = "mnist"
     """toy is small enough to read every number, and to change it; mnist has real digits."""
-    format: Format = "html"
-    """html is a page that walks through the step, in one file that needs no network; the others are pictures."""
+    format: Format | None = None
+    """html is a page that walks through the step, in one file that needs no network; the others are pictures. By default
+    it is what --out ends in, or else a page and an svg."""
     passes: Annotated[Passes, tyro.conf.arg(name="pass")] = "both"
     """What a picture shows: the forward pass, the backward pass, or both."""
     depth: Depth | None = None
@@ -60,8 +63,8 @@ class DrawConfig:
             raise UserError(f"{given}: needs two widths or more, each 1 or more")
         if self.preset == "mnist" and (widths[0] != PIXELS or widths[-1] != CLASSES):
             raise UserError(f"{given}: must run from {PIXELS} pixels to {CLASSES} classes")
-        if self.out and self.out.suffix != f".{self.format}":
-            raise UserError(f"--out {self.out}: its ending must be .{self.format}, or --format another")
+        if self.out and self.out.suffix[1:] not in ([self.format] if self.format else get_args(Format)):
+            raise UserError(f"--out {self.out}: must end in .{self.format or ', .'.join(get_args(Format))}")
         if self.examples < 1:
             raise UserError(f"--batch-size {self.batch_size}: must be 1 or more")
         if self.seed < 0:
@@ -80,9 +83,12 @@ class DrawConfig:
         return BATCH_SIZES[self.preset] if self.batch_size is None else self.batch_size
 
     @property
-    def path(self) -> Path:
-        """The file that is written."""
-        return self.out or Path(f"{self.preset}.{self.format}")
+    def paths(self) -> list[Path]:
+        """The files that are written."""
+        if self.out:
+            return [self.out]
+        formats = [self.format] if self.format else ["html", "svg" if renderers() else "dot"]
+        return [Path(f"{self.preset}.{format}") for format in formats]
 
 
 def scene_of(config: DrawConfig) -> Scene:
@@ -99,46 +105,34 @@ def scene_of(config: DrawConfig) -> Scene:
     return presets.trained(model, digits, config.examples)
 
 
-def draw_page(config: DrawConfig, scene: Scene) -> None:
-    """Write the page that walks through a scene."""
-    import viz
-
+def page_of(config: DrawConfig, scene: Scene) -> viz.Page:
+    """Return the page that walks through a scene."""
     title = f"A training step of the network {_HYPHEN.join(map(str, scene.model.layer_dims))}"
     said = presets.witnesses(scene)
     notes = [] if "TensorFlow" in said else ["TensorFlow was not installed where this page was made."]
     pictures = (SIDE, SIDE) if config.preset == "mnist" else None
-    page = viz.explore(scene.graph, title=title, witnesses=said, pictures=pictures, notes=notes)
+    return viz.explore(scene.graph, title=title, witnesses=said, pictures=pictures, notes=notes)
+
+
+def save(drawing: viz.Page | viz.Picture, path: Path) -> None:
+    """Write a page or a picture to a file, and say which."""
     try:
-        page.save(config.path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"--out {config.path}: cannot be written ({reason}); name another file") from error
-
-
-def draw_picture(config: DrawConfig, scene: Scene) -> None:
-    """Write the picture of a scene."""
-    import viz
-    from viz.picture import DrawingError
-
-    try:
-        viz.draw(scene.graph, config.passes, config.depth).save(config.path)
+        drawing.save(path)
     except DrawingError as error:
-        raise UserError(f"--format {config.format}: {error}") from error
+        raise UserError(f"--format {path.suffix[1:]}: {error}") from error
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"--out {config.path}: cannot be written ({reason}); name another file") from error
+        raise UserError(f"--out {path}: cannot be written ({reason}); name another file") from error
+    print(path)
 
 
 def main() -> int:
     """Draw as the flags say, and return the exit status."""
     config = parse(DrawConfig, "python -m mnist.draw")
     scene = scene_of(config)
-    if config.format == "html":
-        draw_page(config, scene)
-        print(f"{config.path}: open it in a browser")
-    else:
-        draw_picture(config, scene)
-        print(config.path)
+    for path in config.paths:
+        is_page = path.suffix == ".html"
+        save(page_of(config, scene) if is_page else viz.draw(scene.graph, config.passes, config.depth), path)
     return 0
 
 
