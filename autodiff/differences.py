@@ -80,7 +80,7 @@ class _Replay:
         moved = {value.id}
         found = []
         for operation in self.operations:
-            if any(operand.id in moved for operand in operation.inputs) and operation.output is not value:
+            if any(operand.id in moved for operand in operation.inputs):
                 moved.add(operation.output.id)
                 found.append(operation)
         return found

@@ -13,6 +13,8 @@ from tests.viz.explorer.test_look import LOOK
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
+    "</script hidden",
+    "<!--<script ",
     "<img src=x onerror=alert(1)>",
     "a:b",
     "\"quoted\" 'twice'",
@@ -232,7 +234,13 @@ def test_a_witness_that_lies_is_seen_to_lie(visit, toy):
     assert rows[1][::2] == ["a liar", "0.5"]
 
 
-def test_the_drawing_is_saved_as_an_svg_that_stands_alone(visit, toy_page):
+COLOURS = """[...document.querySelectorAll('text, .outline, .edge, .cell')].map(element => {
+  const style = getComputedStyle(element);
+  return [style.fill, style.stroke, style.strokeDasharray, style.fontSize, style.textAnchor];
+})"""
+
+
+def test_the_drawing_is_saved_as_an_svg_that_stands_alone(visit, browser, toy_page, tmp_path):
     tab = visit(toy_page, "#step=999")
     with tab.expect_download() as download:
         tab.click("#download")
@@ -245,6 +253,13 @@ def test_the_drawing_is_saved_as_an_svg_that_stands_alone(visit, toy_page):
     assert shown == drawn
     assert {"W₁′", "dZ₂", "matmul", "layers.0 · Linear"} <= set(shown)
     assert not re.search(r"var\(|light-dark|https?://(?!www\.w3\.org)", text), "its styles are written out"
+    path = tmp_path / "graph.svg"
+    path.write_text(text, encoding="utf-8")
+    alone = browser.new_page()
+    alone.goto(path.as_uri())
+    within = COLOURS.replace("querySelectorAll('", "querySelectorAll('#drawing ").replace(", .", ", #drawing .")
+    assert alone.evaluate(COLOURS) == tab.evaluate(within)
+    alone.close()
     assert root.get("viewBox").split()[2:] == [root.get("width"), root.get("height")]
 
 
