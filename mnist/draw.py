@@ -34,8 +34,8 @@ class DrawConfig:
     preset: Preset = "mnist"
     """toy is small enough to read every number, and to change it; mnist has real digits."""
     format: Format | None = None
-    """html is a page that walks through the step, in one file that needs no network; the others are pictures. By default
-    it is what --out ends in, or else a page and an svg."""
+    """html is a page that walks through the step, in one file that needs no network; the others are pictures. By
+    default what --out ends in, or else a page and an svg."""
     passes: Annotated[Passes, tyro.conf.arg(name="pass")] = "both"
     """What a picture shows: the forward pass, the backward pass, or both."""
     depth: Depth | None = None
