@@ -149,18 +149,15 @@ def test_nothing_is_said_on_stderr_even_with_warnings_as_errors(runs, engine):
 
 @pytest.mark.parametrize("engine", ["manual", "tensorflow"])
 def test_the_engines_give_the_same_curve(runs, engine):
-    """Within 1e-3 after the first epoch; thereafter training blows the rounding of float32 up, epoch by epoch."""
+    """Within 1e-3 after an epoch of the full MNIST; on 4,000 digits training blows the rounding of float32 up sooner."""
     ours = history_of(run_of(runs, "autodiff")[0])
     theirs = history_of(run_of(runs, engine)[0])
     assert len(ours) == len(theirs)
     for a, b in zip(ours, theirs, strict=True):
-        first = a["epoch"] == 1
         for name in ("train_loss", "test_loss"):
-            assert abs(a[name] - b[name]) < (1e-3 if first else 1e-2), f"{name} after epoch {a['epoch']}"
+            assert abs(a[name] - b[name]) < (1e-3 if FULL else 2e-2), f"{name} after epoch {a['epoch']}"
         for name in ("train_accuracy", "test_accuracy"):
-            assert abs(a[name] - b[name]) < (0.002 if first else 0.01) + 1e-9, (
-                f"{name} after epoch {a['epoch']}"
-            )
+            assert abs(a[name] - b[name]) < (0.002 if FULL else 0.02), f"{name} after epoch {a['epoch']}"
 
 
 # ── flags ───────────────────────────────────────────────────────────────────────────────────────────────
