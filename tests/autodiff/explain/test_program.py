@@ -348,7 +348,8 @@ def test_a_kernel_whose_file_has_changed_since_is_not_printed(tmp_path, monkeypa
 
 HOSTILE = ['"', "'''", "a\nb", "a\\", "lambda", "None", "np", "computation", "sum", "float", "slice", "_1", "L", "é",
            "\u0065\u0301", "ﬁ", "fi", "x₁", "x1", "W′", "日本", "1", "", "  ", "#", "🙂", "relu", "log_softmax",
-           "_places", "dL", "t1", "def", "W1_new", "__import__('os')", "\N{RIGHT-TO-LEFT OVERRIDE}x", "a b", "a_b"]  # fmt: skip
+           "_places", "dL", "t1", "def", "W1_new", "__import__('os')", "\N{RIGHT-TO-LEFT OVERRIDE}x", "a b",
+           "a_b"]  # fmt: skip
 
 
 @BOTH
