@@ -30,8 +30,8 @@ def definition_of(function: Function) -> Definition:
         ) from error
     found = [node for node in ast.walk(tree) if isinstance(node, Definition) and _begins_at(node, code)]
     if len(found) > 1:  # lambdas on one line are told apart by where their code comes from
-        *_, last = code.co_positions()
-        found = [node for node in found if isinstance(node, ast.Lambda) and _extent(node.body) == last]
+        positions = set(code.co_positions())
+        found = [node for node in found if isinstance(node, ast.Lambda) and _extent(node.body) in positions]
     if len(found) != 1 or not any(_is_same(code, other) for other in made):
         raise ValueError(f"its function {name!r} is not what its file says. Has the file been changed since?")
     return found[0]

@@ -229,10 +229,13 @@ def _assembled(old: AnyGraph, new: dict[int, Value], symbols: set[int], builder:
     named = [new[value.id] for value in old.values if value.operation and value.name]
     gradients = [new[v.cotangent.id] for v in old.values if v.cotangent and v.operation is None]
     wanted = [*graph.outputs, *(after for _, after in graph.assignments), *named, *gradients]
-    operations = _needed(wanted)
-    graph.operations = sorted(operations, key=lambda x: (builder.moments[x.output.id], x.output.id))
+    needed = _needed(wanted)
+    graph.operations = sorted(needed.values(), key=lambda x: (builder.moments[x.output.id], x.output.id))
     leaves = [new[value.id] for value in old.values if value.kind in ("input", "parameter")]
     others = [value for operation in graph for value in (*operation.inputs, operation.output)]
+    for value in others:
+        if value.cotangent and value.cotangent.operation and id(value.cotangent.operation) not in needed:
+            value.cotangent = None
     ends = [value.cotangent for value in (*leaves, *others) if value.cotangent]
     graph.values = list({id(value): value for value in (*leaves, *others, *wanted, *ends)}.values())
     for i, value in enumerate(graph.values):
@@ -262,8 +265,8 @@ def _tied(old: Graph, new: dict[int, Value], symbols: set[int]) -> dict[int, Val
     return copies
 
 
-def _needed(wanted: list[Value]) -> list[Operation]:
-    """Return the operations that lead to the values wanted."""
+def _needed(wanted: list[Value]) -> dict[int, Operation]:
+    """Return the operations that lead to the values wanted, by their identity."""
     found: dict[int, Operation] = {}
     pending = [value.operation for value in wanted if value.operation]
     while pending:
@@ -271,4 +274,4 @@ def _needed(wanted: list[Value]) -> list[Operation]:
         if id(operation) not in found:
             found[id(operation)] = operation
             pending += [value.operation for value in operation.inputs if value.operation]
-    return list(found.values())
+    return found

@@ -94,7 +94,7 @@ class Sources:
             value = value.__wrapped__
         if isinstance(value, FunctionType):
             value = _kernel(value)
-            if _is_of(value, "autodiff") or value.__module__.split(".")[0] == user.__module__.split(".")[0]:
+            if _is_of(value, "autodiff") or _is_of(value, str(user.__module__).split(".")[0]):
                 reference = ast.Name(value.__name__, ast.Load())
                 reference.function = value  # type: ignore[attr-defined]
                 return reference
@@ -118,7 +118,7 @@ class Sources:
 
 def _is_of(value: Any, package: str) -> bool:
     """Whether a function or a module belongs to a package."""
-    name = value.__name__ if isinstance(value, ModuleType) else value.__module__
+    name = value.__name__ if isinstance(value, ModuleType) else str(value.__module__)
     return name == package or name.startswith(f"{package}.")
 
 

@@ -148,7 +148,7 @@ def test_the_batch_size_is_told_from_numbers_that_happen_to_equal_it():
         return ad.mean(x @ w, 0).sum() / 2 + (w * w).sum() * 2
 
     text = ad.trace(ad.value_and_grad(f), random((3, 1)), random((2, 3))).equations(simplify=True)
-    assert lines(text)["L"] == "(Σ (Σ rows x·w)) / m / 2 + 2·(Σ w ∘ w)"
+    assert lines(text, "forward") == {"t1": "(Σ (Σ rows x·w)) / m / 2", "L": "t1 + 2·(Σ w ∘ w)"}
     assert "m = 2" in text
     only_a_two = ad.trace(ad.value_and_grad(lambda x: (x * x).sum() / 2), random((2, 3)))
     assert lines(only_a_two.equations(simplify=True)) == {"L": "(Σ x ∘ x) / 2", "dx": "x"}
@@ -165,7 +165,7 @@ KNOWN = {
     ),
     "x sin x": (lambda x: (x * ad.sin(x)).sum(), [(3,)], {"t1": "sin(x)", "L": "Σ x ∘ t1", "dx": "t1 + x ∘ cos(x)"}),
     "a gradient that is another leaf": (lambda w, x: (w * x).sum(), [(3,), (3,)], {"L": "Σ w ∘ x", "dw": "x"}),
-    "a gradient that is a number": (lambda w, c: w - c, [(), ()], {"L": "w − c", "dw": "1"}),
+    "a gradient that is a number": (lambda w, c: w - c, [(), ()], {"L": "w − c", "dL": "1", "dw": "dL"}),
     "attention": (
         lambda q, k, v: ad.sum(ad.softmax(q @ k.mT / 2.0) @ v), [(4, 3), (4, 3), (4, 3)],
         {"t1": "softmax(q·kᵀ / 2)", "L": "Σ t1·v", "dt1": "broadcast_to(1, shape=(4, 3))·vᵀ",
@@ -261,7 +261,7 @@ def test_a_long_chain_is_written_without_recursion():
         y = ad.sin(y) if i % 2 else y * 1.0001
     graph = ad.Graph.of(y)
     assert len(graph) == 20_000
-    for text in (graph.equations(), graph.equations(simplify=True), graph.equations(latex=True)):
+    for text in (graph.equations(), graph.equations(simplify=True)):
         assert text.count("\n") > 2_000
     del x
 
@@ -430,7 +430,7 @@ def test_greek_and_primes_in_latex(typeset):
     assert r"1 \cdot 10^{-7}" in text.replace("1e-07", "")
     typeset(text)
     prime = ad.trace(lambda x: x**2, ad.Tensor(random((2,)), name="W′"))
-    assert "out &= {\\mathrm{W'}}^{2}" in prime.equations(latex=True)
+    assert r"\mathrm{out} &= {\mathrm{W'}}^{2}" in prime.equations(latex=True)
     typeset(prime.equations(latex=True))
 
 
