@@ -8,20 +8,25 @@ user), `transforms.py` (grad, vjp, jvp and their nesting). `kernels/` holds the 
 from autodiff.anomaly import anomaly
 from autodiff.check import check_gradients
 from autodiff.errors import GradientError
+from autodiff.jit import TraceError, jit
 from autodiff.ops import *  # noqa: F403
 from autodiff.ops import __all__ as _operations
 from autodiff.tape import no_grad, primitive
 from autodiff.tensor import Tensor
-from autodiff.transforms import grad, hessian, jacobian, jvp, trace, value_and_grad, vjp
+from autodiff.tracing import Graph, trace
+from autodiff.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "GradientError",
+    "Graph",
     "Tensor",
+    "TraceError",
     "anomaly",
     "check_gradients",
     "grad",
     "hessian",
     "jacobian",
+    "jit",
     "jvp",
     "no_grad",
     "primitive",

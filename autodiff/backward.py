@@ -11,12 +11,14 @@ its result. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.)
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 
 from autodiff import tape
-from autodiff.errors import GradientError, describe, describe_call, retell
-from autodiff.explain import formula
+from autodiff.errors import RETOLD, GradientError, describe, describe_call, retell
+from autodiff.explain.formula import formula
 from autodiff.ops import add, astype, broadcast_to, sum_to
 from autodiff.source import describe_place
 from autodiff.tape import Array, Node, Variable, shape_of, unwrap
@@ -40,19 +42,26 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
     leaves = [variable for variable in variables if variable.node is None]
     create_graph = create_graph or (tape.is_recording() and any(leaf.listening for leaf in leaves))
     kept = [leaf for leaf in leaves if not leaf.listening] + [v for v in variables if v.node and v.retains_grad]
-    with tape.recording(create_graph), tape.during("backward"):
-        cotangents = walk(variables, seed, kept, create_graph=create_graph)
-        for variable in kept:
-            if id(variable) in cotangents:
-                _accumulate_grad(variable, cotangents[id(variable)])
+
+    def totals() -> list[Any]:
+        with tape.during("backward"):
+            cotangents = walk(variables, seed, kept, create_graph=create_graph)
+            return [_total_grad(variable, cotangents.get(id(variable))) for variable in kept]
+
+    # Stored when nothing can fail any more, in one call to C, where no interrupt comes between two of them.
+    list(map(setattr, kept, repeat("grad"), tape.with_recording(create_graph, totals)))
 
 
 def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_graph: bool) -> list[Array | None]:
     """Return ∂⟨seed, output⟩/∂x for each target x, None where no path leads, and leave every `.grad` alone."""
     variables = _made_from(targets, ancestry(output, stop=targets))
-    with tape.recording(create_graph), tape.during("backward"):
-        cotangents = walk(variables, seed, targets, create_graph=create_graph)
-    return [cotangents.get(id(target)) for target in targets]
+
+    def gradients() -> list[Array | None]:
+        with tape.during("backward"):
+            cotangents = walk(variables, seed, targets, create_graph=create_graph)
+            return [cotangents.get(id(target)) for target in targets]
+
+    return tape.with_recording(create_graph, gradients)
 
 
 def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable]:
@@ -170,6 +179,9 @@ def _contributions(
     arguments = [variable, *node.inputs]
     if not as_variables:
         arguments = [x._data if isinstance(x, Variable) else x for x in arguments]
+    held = set(map(id, arguments))
+    if node.primitive.rule_for:
+        arguments = [arguments[0], tuple(arguments[1:])]
     contributions: list[Array | None] = []
     for operand, rule in zip(node.inputs, node.primitive.rules_of(node.inputs), strict=True):
         if rule is None or id(operand) not in among:
@@ -179,9 +191,12 @@ def _contributions(
             watcher.rule(variable, len(contributions))
         try:
             contribution = _fit(rule(cotangent, *arguments, **node.attributes), operand._data)
-        except Exception as error:
+        except RETOLD as error:
             raise retell(error, describe_rule(node, variable, len(contributions))) from error
-        if id(operand) in owned and _is_shared(contribution, cotangent, arguments):
+        except Exception as error:
+            error.add_note(f"in {describe_rule(node, variable, len(contributions))}")
+            raise
+        if id(operand) in owned and _is_shared(contribution, cotangent, held):
             contribution = astype(contribution, dtype=contribution.dtype)
         contributions.append(contribution)
     if watcher:
@@ -217,14 +232,16 @@ def _fit(cotangent: Array, data: np.ndarray) -> Array:
     return cotangent
 
 
-def _is_shared(contribution: Array, cotangent: Array, arguments: list[Array]) -> bool:
+def _is_shared(contribution: Array, cotangent: Array, held: set[int]) -> bool:
     """Whether a contribution may share memory with something else: a rule may return its argument, or a view."""
     if isinstance(contribution, Variable) or contribution.base is not None or contribution is cotangent:
         return True
-    return id(contribution) in map(id, arguments)
+    return id(contribution) in held
 
 
-def _accumulate_grad(variable: Variable, cotangent: Array) -> None:
-    """Add a cotangent to `variable.grad`."""
+def _total_grad(variable: Variable, cotangent: Array | None) -> Any:
+    """Return `variable.grad` and a cotangent, if there is one, added up."""
+    if cotangent is None:
+        return variable.grad
     total = cotangent if variable.grad is None else add(variable.grad, cotangent)
-    variable.grad = total if isinstance(total, Variable) else variable.result_type.of(total)
+    return total if isinstance(total, Variable) else variable.result_type.of(total)

@@ -16,7 +16,8 @@ _ADVICE = {
     "transpose an operand with .mT, or swap the two.",
 }
 
-_RETOLD = (TypeError, ValueError, IndexError, FloatingPointError)
+RETOLD = (TypeError, ValueError, IndexError, FloatingPointError)
+"""The kinds of exception that are told again, by another one of the same kind; others get a note."""
 
 
 class GradientError(RuntimeError):
@@ -38,19 +39,20 @@ def describe_call(name: str, operands: Sequence[Any], attributes: dict[str, Any]
     return f"{name}({', '.join(given)})"
 
 
+def describe_operation(name: str, operands: Sequence[Any], attributes: dict[str, Any]) -> str:
+    """Write an operation that is just being done, and where it was called."""
+    return f"{describe_call(name, operands, attributes)} at {describe_place(caller())}"
+
+
 def tell(error: Exception, name: str, operands: Sequence[Any], attributes: dict[str, Any]) -> Exception:
-    """Tell an exception of a kernel in terms of the operation, as `retell` does."""
-    call = describe_call(name, operands, attributes)
-    return retell(error, f"{call} at {describe_place(caller())}", _advice(name, error))
+    """Tell an exception of a kernel, one of those in `RETOLD`, in terms of the operation."""
+    return retell(error, describe_operation(name, operands, attributes), _advice(name, error))
 
 
 def retell(error: Exception, circumstances: str, advice: str = "") -> Exception:
-    """Tell an exception again, together with its circumstances: the same kind, or the same with a note."""
-    for kind in _RETOLD:
-        if isinstance(error, kind):
-            return kind(f"{circumstances}: {str(error).rstrip('.')}. {advice}".rstrip())
-    error.add_note(f"in {circumstances}")
-    return error
+    """Tell an exception, one of those in `RETOLD`, together with its circumstances: a new one of the same kind."""
+    kind = next(kind for kind in RETOLD if isinstance(error, kind))
+    return kind(f"{circumstances}: {str(error).rstrip('.')}. {advice}".rstrip())
 
 
 def _advice(name: str, error: Exception) -> str:

@@ -16,12 +16,12 @@ import numpy as np
 from autodiff.source import Place, caller
 from autodiff.tape import Array, Pass, Primitive, Variable, Watcher, shape_of, unwrap
 
-Kind = Literal["input", "parameter", "constant", "result"]
+Kind = Literal["input", "parameter", "constant", "result", "gradient"]
 
 
 @dataclass(eq=False, slots=True)
 class Value:
-    """An array of a graph: an input, a parameter, a constant, or the result of an operation."""
+    """An array of a graph: a leaf, the result of an operation, or the `.grad` that a variable had."""
 
     id: int
     kind: Kind
@@ -33,6 +33,8 @@ class Value:
     """Where a parameter is found: `layers.0.weight`."""
     operation: Operation | None = None
     """What made it; None for a leaf."""
+    origin: Value | None = None
+    """In a graph that was rewritten: the value that this one stood for in the graph as it was traced."""
     cotangent: Value | None = None
     """Its complete cotangent, if a backward pass has come by."""
 
@@ -88,20 +90,9 @@ class Graph:
     @classmethod
     def of(cls, output: Variable) -> Graph:
         """Read the tape that led to a variable: its forward pass, with the gradients that variables hold."""
-        tracer = Tracer()
-        variables = _recorded(output)
-        for variable in variables:
-            if variable.node is None:
-                tracer.add(variable, "parameter" if variable.tracked else "input")
-            else:
-                node = variable.node
-                tracer.write(node.primitive, node.inputs, node.attributes, variable, node.place)
-            value = tracer.value_of(variable)
-            value.name = variable.name
-            if variable.grad is not None:
-                value.cotangent = tracer.value_of(variable.grad)
-        tracer.graph.outputs = [tracer.value_of(output)]
-        return tracer.graph
+        graph = cls()
+        Tracer(graph).read_tape(output)
+        return graph
 
     def of_kind(self, kind: Kind) -> list[Value]:
         """Return the inputs, parameters, constants or results."""
@@ -127,8 +118,8 @@ class Tracer(Watcher):
 
     traces = True
 
-    def __init__(self) -> None:
-        self.graph = Graph()
+    def __init__(self, graph: Graph | None = None) -> None:
+        self.graph = Graph() if graph is None else graph
         self._passes: list[Pass] = ["forward"]
         self._values: dict[int, Value] = {}
         self._kept: list[Array] = []  # so that no array's id is given to another
@@ -154,6 +145,21 @@ class Tracer(Watcher):
             value = self.add(array, "parameter" if path else "constant")
             value.path = path
         return value
+
+    def read_tape(self, output: Variable) -> None:
+        """Write down the tape that led to a variable, which is the output."""
+        for variable in _recorded(output):
+            if variable.node is None:
+                self.add(variable, "parameter" if variable.tracked else "input")
+            else:
+                node = variable.node
+                self.write(node.primitive, node.inputs, node.attributes, variable, node.place)
+            value = self.value_of(variable)
+            value.name = variable.name
+            if variable.grad is not None:
+                held = self._values.get(_key(variable.grad))
+                value.cotangent = held or self.add(variable.grad, "gradient")
+        self.graph.outputs = [self.value_of(output)]
 
     # ── what a watcher sees ─────────────────────────────────────────────────────────────────────────────
 
@@ -218,6 +224,13 @@ class Tracer(Watcher):
     def assign(self, variable: Variable, value: Array) -> None:
         """Write an update down."""
         self.graph.assignments.append((self.value_of(variable), self.value_of(value)))
+
+    def same(self, copy: Any, original: Array) -> Any:
+        """Let a number stand for the value that another one is."""
+        value = self._values[_key(copy)] = self.value_of(original)
+        value.data = copy
+        self._kept.append(copy)
+        return copy
 
     def _scope(self) -> str:
         return self._modules[-1][1] if self._modules else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import ops
+from autodiff import ops, tape
 from autodiff.tape import Array, Variable, shape_of
 
 UFUNCS: dict[np.ufunc, Callable[..., Array]] = {
@@ -68,6 +68,8 @@ def plain(value: Any, reader: str) -> Any:
                 f"{reader}: what it does to a tensor is not recorded, and the gradient would be lost. Use an operation "
                 "of autodiff, or t.detach() if no gradient should flow."
             )
+        if reader != "Tensor" and (watcher := tape.watcher()):  # a Tensor of a Tensor stands for the same values
+            watcher.read(value, reader)
         return value._data
     if isinstance(value, list | tuple):
         return type(value)([plain(item, reader) for item in value])

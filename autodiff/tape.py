@@ -11,17 +11,19 @@ import contextlib
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar, Token
-from typing import Any, ClassVar, Literal, TypeAlias
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextvars import ContextVar, Token, copy_context
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
 from autodiff import source
-from autodiff.errors import tell
+from autodiff.errors import RETOLD, describe_operation, tell
 
 Array: TypeAlias = Any
 """What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
+
+Result = TypeVar("Result")
 
 Rule: TypeAlias = Callable[..., Array] | None
 """`rule(g, out, *operands, **attributes)`: the cotangent of one operand, given the cotangent `g` of `out`.
@@ -154,6 +156,27 @@ class Watcher:
     def assign(self, variable: Variable, value: Array) -> None:
         """See a variable about to be given the numbers of another value."""
 
+    def held(self, holder: MutableMapping[str, Any], key: str) -> Any:
+        """Return an entry of a mapping, an optimizer's setting or memory, as something that a trace can follow."""
+        return holder[key]
+
+    def hold(self, holder: MutableMapping[str, Any], key: str, item: Any) -> None:
+        """Put an item into a mapping, as the plain array or number that it is."""
+        holder[key] = unwrap(item)
+
+    def reset(self, variable: Variable) -> None:
+        """See the gradient of a variable about to be forgotten."""
+
+    def read(self, variable: Variable, how: str) -> None:
+        """See the numbers of a variable about to be handed to something that is no operation."""
+
+    def decide(self, number: Any, what: Callable[[float], Any]) -> None:
+        """See a branch about to be taken by what is true of a number."""
+
+    def same(self, copy: Any, original: Array) -> Any:
+        """Learn that a number is a copy of another; return it."""
+        return copy
+
     def enter(self, module: Any) -> None:
         """See a module about to compute its result."""
 
@@ -176,7 +199,8 @@ def primitive(
         def scale(a, factor=2.0):
             return a * factor
 
-    An operation with any number of operands gives `rule_for(index)`, which returns the rule of one.
+    An operation with any number of operands gives `rule_for(index)`, which returns the rule of one. It is called with
+    all operands in one tuple, `rule(g, out, operands, **attributes)`: n rules that each took n would cost n².
     """
 
     def define(kernel: Callable[..., Array]) -> Callable[..., Array]:
@@ -229,8 +253,11 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     arrays = operands if kind is None else tuple([x._data if isinstance(x, Variable) else x for x in operands])
     try:
         out = primitive.kernel(*arrays, **attributes)
-    except Exception as error:
+    except RETOLD as error:
         raise tell(error, primitive.name, operands, attributes) from error
+    except Exception as error:
+        error.add_note(f"in {describe_operation(primitive.name, operands, attributes)}")
+        raise
     if kind is None:
         if watcher := _watcher.get():
             watcher.operation(primitive, operands, attributes, out)
@@ -318,7 +345,8 @@ class recording(contextlib.ContextDecorator):  # noqa: N801
 
     def __call__(self, function: Any) -> Any:
         """Decorate a function."""
-        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+        later = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        if any(runs_later(function) for runs_later in later):
             raise TypeError(f"{function.__name__} runs after the call has returned; write `with …:` inside of it")
         return super().__call__(function)
 
@@ -330,6 +358,13 @@ class recording(contextlib.ContextDecorator):  # noqa: N801
 
     def __exit__(self, *exception: object) -> None:
         _recording.reset(self.tokens.pop())
+
+
+def with_recording(mode: bool, function: Callable[[], Result]) -> Result:
+    """Call a function with recording on or off; not even an interrupt can leave it so, as it can in a `with`."""
+    context = copy_context()
+    context.run(_recording.set, mode)
+    return context.run(function)
 
 
 def no_grad() -> recording:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff import ops
+from autodiff import ops, tape
 from autodiff.backward import backward
 from autodiff.errors import GradientError, describe
 from autodiff.interop import FUNCTIONS, UFUNCS, WRITERS, plain, unrecorded
@@ -45,6 +45,8 @@ class Tensor(Operators):
     @property
     def data(self) -> np.ndarray:
         """The array itself, not a copy. Assigning replaces it, and forbids differentiating what used it."""
+        if watcher := tape.watcher():
+            watcher.read(self, ".data")
         return self._data
 
     @data.setter
@@ -108,11 +110,11 @@ class Tensor(Operators):
                 f"Tensor: {describe(self)} has {self.size} elements and is no number. Pick one, t[i, j].item(), reduce "
                 "them, t.sum().item(), or take them all, t.tolist()."
             )
-        return self._data.item()
+        return self.data.item()
 
     def tolist(self) -> Any:
         """Return the elements as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self.data.tolist()
 
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's array and has no history."""
@@ -126,7 +128,7 @@ class Tensor(Operators):
                 f"Tensor: the truth of {describe(self)} is ambiguous, it has {self.size} elements. Say which is "
                 "meant with .data.any() or .data.all(), or choose by element with ad.where."
             )
-        return bool(self._data)
+        return bool(self.data)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -135,7 +137,7 @@ class Tensor(Operators):
         return int(self.item())
 
     def __index__(self) -> int:
-        return self._data.__index__()
+        return self.data.__index__()
 
     def __repr__(self) -> str:
         text = np.array2string(self._data, separator=", ", prefix="Tensor(")
@@ -155,6 +157,8 @@ class Tensor(Operators):
         Args:
             gradient: the cotangent to start from, of this tensor's shape; 1 for a scalar if not given.
             create_graph: record the gradients too, so that they can be differentiated.
+
+        Two threads must not call it at once for results that share a leaf: one's addition could be lost.
 
         Raises:
             GradientError: this tensor is not recorded, is no scalar and has no `gradient` given, or a value

@@ -7,7 +7,7 @@ is a tensor that requires a gradient. So the transformations nest to any depth, 
 
 from __future__ import annotations
 
-import inspect
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +16,7 @@ import numpy as np
 from autodiff import ops
 from autodiff.backward import ancestry, pull
 from autodiff.errors import describe
-from autodiff.graph import Graph, Tracer
-from autodiff.tape import Array, Variable, is_recording, recording, shape_of, unwrap, watching
+from autodiff.tape import Array, Variable, is_recording, recording, shape_of, unwrap
 from autodiff.tensor import Tensor, is_real
 
 Function = Callable[..., Any]
@@ -45,6 +44,7 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     """
     with_value = value_and_grad(f, argnums)
 
+    @_with_parameters_of(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return with_value(*args, **kwargs)[1]
 
@@ -54,6 +54,7 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
 def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     """Return the function that gives both f and its gradient, as `grad` does."""
 
+    @_with_parameters_of(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
         run = _run_on(f, argnums, args, kwargs)
         if run.out.size != 1:
@@ -94,6 +95,7 @@ def jvp(f: Function, primals: tuple[Array, ...], tangents: tuple[Array, ...]) ->
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     """Return the function that gives ∂f/∂x, of shape f(x).shape + x.shape, a row of f(x) at a time."""
 
+    @_with_parameters_of(f)
     def rows(*args: Any, **kwargs: Any) -> Any:
         run = _run_on(f, argnums, args, kwargs)
         out = run.out
@@ -125,30 +127,9 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
     return blocks
 
 
-def trace(f: Function, *args: Array) -> Graph:
-    """Run f once, and return all that it did as a graph: operations, backward passes and updates within f included.
-
-    f is handed Tensors made from the arguments, which are the graph's inputs under the names of f's parameters. It may
-    give one Tensor, several in a tuple or list, or None; these are the graph's outputs.
-    """
-    tracer = Tracer()
-    inputs = [arg if isinstance(arg, Tensor) else Tensor(arg) for arg in args]
-    for variable, name in zip(inputs, _names_of_parameters(f, len(args)), strict=True):
-        tracer.add(variable, "input", variable.name or name)
-    with watching(tracer):
-        out = f(*inputs)
-    outputs = out if isinstance(out, list | tuple) else () if out is None else (out,)
-    tracer.graph.outputs = [tracer.value_of(output) for output in outputs]
-    return tracer.graph
-
-
-def _names_of_parameters(f: Function, count: int) -> list[str]:
-    """Return what f calls its first arguments, or x0, x1, … where that cannot be known."""
-    try:
-        names = [p.name for p in inspect.signature(f).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
-    except (TypeError, ValueError):
-        names = []
-    return [names[i] if i < len(names) else f"x{i}" for i in range(count)]
+def _with_parameters_of(f: Function) -> Callable[[Function], Function]:
+    """Let a function that takes what f takes say so, to a trace and to `inspect.signature`."""
+    return functools.wraps(f, assigned=(), updated=())
 
 
 class _Primal(Tensor):

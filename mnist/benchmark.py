@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+import autodiff as ad
 import nets
 from mnist.cli import parse, run
 from mnist.data import CLASSES, PIXELS
@@ -54,6 +55,22 @@ def engine_step(layers: tuple[int, ...]) -> Step:
         return loss
 
     return step
+
+
+def compiled_step(layers: tuple[int, ...]) -> Step:
+    """Return the same step, compiled."""
+    model = nets.MLP(layers, rng=np.random.default_rng(0))
+    optimizer = nets.SGD(model.parameters(), LEARNING_RATE)
+
+    @ad.jit
+    def step(x: np.ndarray, y: np.ndarray) -> ad.Tensor:
+        loss = nets.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return lambda x, y: float(step(x, y).item())
 
 
 def numpy_step(layers: tuple[int, ...]) -> Step:
@@ -118,15 +135,19 @@ def main() -> int:
     rng = np.random.default_rng(0)
     x = rng.random((config.batch_size, config.layers[0]), dtype=np.float32)
     y = rng.integers(0, config.layers[-1], config.batch_size)
-    steps = {"NumPy by hand": numpy_step(config.layers), "this engine, eager": engine_step(config.layers)}
+    steps = {
+        "NumPy by hand": numpy_step(config.layers),
+        "this engine, eager": engine_step(config.layers),
+        "this engine, compiled": compiled_step(config.layers),
+    }
     seconds = measure(steps, x, y, config.rounds)
 
     print(f"a step of SGD, {'-'.join(map(str, config.layers))}, batch {config.batch_size}, float32, in microseconds")
-    print(f"{'':20}{'median':>8}{'quartiles':>16}{'ratio':>8}")
+    print(f"{'':24}{'median':>8}{'quartiles':>16}{'ratio':>8}")
     baseline = np.median(seconds["NumPy by hand"])
     for name, times in seconds.items():
         low, median, high = np.percentile(times, [25, 50, 75]) * 1e6
-        print(f"{name:20}{median:8.0f}{f'{low:.0f} to {high:.0f}':>16}{np.median(times) / baseline:8.2f}")
+        print(f"{name:24}{median:8.0f}{f'{low:.0f} to {high:.0f}':>16}{np.median(times) / baseline:8.2f}")
     return 0
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import tyro
 
-from mnist.errors import UserError
+from mnist.errors import Terminated, UserError, signal_of
 
 Config = TypeVar("Config")
 
 
 def parse(kind: type[Config], command: str) -> Config:
-    """Read the command line into a dataclass, each field a flag.
+    """Read the command line into a dataclass, each field a flag; one that is on or off needs no value.
 
     Raises:
         UserError: a flag is wrong.
@@ -26,7 +27,7 @@ def parse(kind: type[Config], command: str) -> Config:
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=command, config=(tyro.conf.FlagConversionOff,))
+            return tyro.cli(kind, prog=command, config=(tyro.conf.FlagCreatePairsOff,))
     except SystemExit as exit_:
         if exit_.code == 0:
             raise
@@ -48,19 +49,29 @@ def _unboxed(text: str) -> str:
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Run a command and exit with its status; a mistake of the user's is one line on stderr."""
+    """Run a command and exit with its status; a mistake of the user's is one line on stderr.
+
+    SIGTERM ends it as Ctrl-C does.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no → shows a ?
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         status = main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         status = error.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         print("interrupted", file=sys.stderr)
-        status = 130
+        status = 128 + signal_of(interruption)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
+    finally:
+        signal.signal(signal.SIGTERM, before)
     sys.exit(status)
+
+
+def _terminate(number: int, frame: Any) -> NoReturn:
+    raise Terminated

@@ -51,17 +51,33 @@ class TrainConfig:
     """Folder of IDX files or Kaggle's CSV; $MNIST_DATA_DIR, the cache and the network are looked at otherwise."""
     engine: EngineName = "autodiff"
     """Who computes the gradients: this engine, the derivation by hand, or tf.GradientTape."""
+    jit: bool = False
+    """Compile the training step: some seconds at the start, the first time, for steps in half of the time."""
+    anomaly: bool = False
+    """Stop at the first NaN or infinity and say in which operation it arose; a few times as slow."""
     out: Path | None = None
     """Folder for the results; by default the next free one of runs/001, runs/002, …"""
+    resume: Path | None = None
+    """Folder of a run to go on with, after its last whole epoch and with its own flags: no others, but --data-dir."""
 
     def __post_init__(self) -> None:
         """Raise UserError where a value makes no sense."""
+        if self.resume:
+            others = [f for f in dataclasses.fields(self) if f.name not in ("resume", "data_dir")]
+            if changed := [f.name for f in others if getattr(self, f.name) != f.default]:
+                flags = " ".join(f"--{name.replace('_', '-')}" for name in changed)
+                raise UserError(f"--resume {self.resume}: the run goes on with its own flags; leave out {flags}")
         if len(self.layers) < 2 or self.layers[0] != PIXELS or self.layers[-1] != CLASSES or min(self.layers) < 1:
             widths = " ".join(map(str, self.layers))
             raise UserError(f"--layers {widths}: must run from {PIXELS} pixels to {CLASSES} classes")
         for flag, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, flag) < least:
                 raise UserError(f"--{flag.replace('_', '-')} {getattr(self, flag)}: must be {least} or more")
+        for flag in ("anomaly", "jit"):
+            if getattr(self, flag) and self.engine != "autodiff":
+                raise UserError(f"--{flag}: is for this engine alone; leave out --engine {self.engine}")
+        if self.anomaly and self.jit:
+            raise UserError("--anomaly: cannot look into a compiled step; leave out --jit")
         if not 0 < self.learning_rate < math.inf:
             raise UserError(f"--lr {self.lr}: must be a number above 0")
         if not 0 <= self.weight_decay < math.inf:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
+import tyro
+
+import viz
 from mnist import data, presets
 from mnist.cli import parse, run
 from mnist.data import CLASSES, PIXELS, Name
 from mnist.data.dataset import SIDE
 from mnist.errors import UserError
 from mnist.presets import Scene
+from viz.draw import Depth, Passes
+from viz.picture import DrawingError, renderers
 
 Preset = Literal["toy", "mnist"]
-Format = Literal["html"]
+Format = Literal["html", "svg", "png", "pdf", "dot"]
 
 LAYERS: dict[Preset, tuple[int, ...]] = {"toy": (3, 4, 2), "mnist": (PIXELS, 128, 64, CLASSES)}
 BATCH_SIZES: dict[Preset, int] = {"toy": 2, "mnist": 4}
@@ -28,8 +33,13 @@ class DrawConfig:
 
     preset: Preset = "mnist"
     """toy is small enough to read every number, and to change it; mnist has real digits."""
-    format: Format = "html"
-    """html is a page that walks through the step, in one file that needs no network."""
+    format: Format | None = None
+    """html is a page that walks through the step, in one file that needs no network; the others are pictures. By
+    default what --out ends in, or else a page and an svg."""
+    passes: Annotated[Passes, tyro.conf.arg(name="pass")] = "both"
+    """What a picture shows: the forward pass, the backward pass, or both."""
+    depth: Depth | None = None
+    """Whether a picture shows each op or each layer; by default each op, if there are not too many."""
     layers: tuple[int, ...] | None = None
     """Widths of the layers; by default 3 4 2 for toy, 784 128 64 10 for mnist."""
     weights: Path | None = None
@@ -53,6 +63,8 @@ class DrawConfig:
             raise UserError(f"{given}: needs two widths or more, each 1 or more")
         if self.preset == "mnist" and (widths[0] != PIXELS or widths[-1] != CLASSES):
             raise UserError(f"{given}: must run from {PIXELS} pixels to {CLASSES} classes")
+        if self.out and self.out.suffix[1:] not in ([self.format] if self.format else get_args(Format)):
+            raise UserError(f"--out {self.out}: must end in .{self.format or ', .'.join(get_args(Format))}")
         if self.examples < 1:
             raise UserError(f"--batch-size {self.batch_size}: must be 1 or more")
         if self.seed < 0:
@@ -71,9 +83,12 @@ class DrawConfig:
         return BATCH_SIZES[self.preset] if self.batch_size is None else self.batch_size
 
     @property
-    def path(self) -> Path:
-        """The file that is written."""
-        return self.out or Path(f"{self.preset}.{self.format}")
+    def paths(self) -> list[Path]:
+        """The files that are written."""
+        if self.out:
+            return [self.out]
+        formats = [self.format] if self.format else ["html", "svg" if renderers() else "dot"]
+        return [Path(f"{self.preset}.{format}") for format in formats]
 
 
 def scene_of(config: DrawConfig) -> Scene:
@@ -90,27 +105,34 @@ def scene_of(config: DrawConfig) -> Scene:
     return presets.trained(model, digits, config.examples)
 
 
-def draw_page(config: DrawConfig, scene: Scene) -> None:
-    """Write the page that walks through a scene."""
-    import viz
-
+def page_of(config: DrawConfig, scene: Scene) -> viz.Page:
+    """Return the page that walks through a scene."""
     title = f"A training step of the network {_HYPHEN.join(map(str, scene.model.layer_dims))}"
     said = presets.witnesses(scene)
     notes = [] if "TensorFlow" in said else ["TensorFlow was not installed where this page was made."]
     pictures = (SIDE, SIDE) if config.preset == "mnist" else None
-    page = viz.explore(scene.graph, title=title, witnesses=said, pictures=pictures, notes=notes)
+    return viz.explore(scene.graph, title=title, witnesses=said, pictures=pictures, notes=notes)
+
+
+def save(drawing: viz.Page | viz.Picture, path: Path) -> None:
+    """Write a page or a picture to a file, and say which."""
     try:
-        page.save(config.path)
+        drawing.save(path)
+    except DrawingError as error:
+        raise UserError(f"--format {path.suffix[1:]}: {error}") from error
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"--out {config.path}: cannot be written ({reason}); name another file") from error
+        raise UserError(f"--out {path}: cannot be written ({reason}); name another file") from error
+    print(path)
 
 
 def main() -> int:
     """Draw as the flags say, and return the exit status."""
     config = parse(DrawConfig, "python -m mnist.draw")
-    draw_page(config, scene_of(config))
-    print(f"{config.path}: open it in a browser")
+    scene = scene_of(config)
+    for path in config.paths:
+        is_page = path.suffix == ".html"
+        save(page_of(config, scene) if is_page else viz.draw(scene.graph, config.passes, config.depth), path)
     return 0
 
 

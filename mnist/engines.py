@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import autodiff as ad
 import nets
 from autodiff import Tensor
 from mnist.config import EngineName
-from mnist.errors import UserError
+from mnist.errors import DivergenceError, UserError
 from nets import manual
 
 Engine = Callable[[nets.MLP, Any, Any], float]
@@ -21,7 +22,32 @@ Engine = Callable[[nets.MLP, Any, Any], float]
 
 def load_engine(name: EngineName) -> Engine:
     """Return an engine by its name. Raises UserError if it needs a package that is not installed."""
-    return _tensorflow() if name == "tensorflow" else {"autodiff": by_autodiff, "manual": by_hand}[name]
+    if name != "tensorflow":
+        return {"autodiff": by_autodiff, "manual": by_hand}[name]
+    try:
+        return _by_tensorflow(_import_tensorflow())
+    except ImportError as error:
+        raise UserError("--engine tensorflow: TensorFlow is not installed; pip install -e '.[tensorflow]'") from error
+
+
+def tensorflow_on_each_device() -> dict[str, Engine]:
+    """Return an engine for each device that TensorFlow sees, by the device's name: CPU:0, GPU:0, and so on.
+
+    Raises:
+        ImportError: TensorFlow is not installed.
+    """
+    tf = _import_tensorflow()
+    engine = _by_tensorflow(tf)
+
+    def on(device: str) -> Engine:
+        def by_tensorflow_there(model: nets.MLP, x: Any, y: Any) -> float:
+            with tf.device(device):
+                return engine(model, x, y)
+
+        return by_tensorflow_there
+
+    names = [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    return {name: on(name) for name in names}
 
 
 def by_autodiff(model: nets.MLP, x: Any, y: Any) -> float:
@@ -29,6 +55,15 @@ def by_autodiff(model: nets.MLP, x: Any, y: Any) -> float:
     loss = nets.cross_entropy(model(x), y)
     loss.backward()
     return float(loss.item())
+
+
+def by_autodiff_watched(model: nets.MLP, x: Any, y: Any) -> float:
+    """Do the same within `ad.anomaly`. Raises DivergenceError at the first number that is not finite."""
+    try:
+        with ad.anomaly():
+            return by_autodiff(model, x, y)
+    except FloatingPointError as error:
+        raise DivergenceError(f"--anomaly: {error} Lower --lr, or look at the data") from error
 
 
 def by_hand(model: nets.MLP, x: Any, y: Any) -> float:
@@ -39,16 +74,18 @@ def by_hand(model: nets.MLP, x: Any, y: Any) -> float:
     return loss
 
 
-def _tensorflow() -> Engine:
-    """Return the engine that asks TensorFlow, with settings under which equal seeds give equal results."""
+def _import_tensorflow() -> Any:
+    """Import TensorFlow, with settings under which it computes in full float32, and equal seeds give equal results."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        raise UserError("--engine tensorflow: TensorFlow is not installed; pip install -e '.[tensorflow]'") from error
+    import tensorflow as tf
+
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    return tf
 
+
+def _by_tensorflow(tf: Any) -> Engine:
+    """Return the engine that asks TensorFlow, on the device that is current when it is called."""
     activations = {"relu": tf.nn.relu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]

@@ -2,68 +2,83 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+import autodiff as ad
 import nets
-from mnist import data
-from mnist.config import MOMENTUM, TrainConfig
-from mnist.engines import Engine, load_engine
-from mnist.errors import DivergenceError, UserError
+from mnist import data, state
+from mnist.config import TrainConfig
+from mnist.engines import Engine, by_autodiff_watched, load_engine
+from mnist.errors import DivergenceError, UserError, signal_of
 from mnist.evaluation import Evaluation, evaluate
-from mnist.run_folder import Row, RunFolder
+from mnist.run_folder import STATE, RunFolder
+from mnist.state import DataStamp, Row, State
 from nets.schedules import SCHEDULES
 
 Announce = Callable[[str], None]
 
+Step = Callable[[Any, Any], float]
+"""Takes a batch x (m, 784) and its labels y (m,), moves the network, and returns the mean cross-entropy before."""
+
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a run. `interrupted` says that the user stopped it before its last epoch."""
+    """What came out of a run: the network as it was after the last epoch of the history, and how well it does.
 
+    `signal` is what ended the run before its last epoch: SIGINT, which is Ctrl-C, or SIGTERM.
+    """
+
+    config: TrainConfig
     model: nets.MLP
     history: list[Row]
     test: Evaluation
     folder: Path
-    interrupted: bool
+    signal: Signals | None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was ended before its last epoch."""
+        return self.signal is not None
 
 
 def fit(config: TrainConfig, announce: Announce = print) -> Result:
-    """Train a network as the configuration says, and write what comes out of it into its folder.
+    """Train a network as the configuration says, or go on with a run, and write what comes out of it into its folder.
 
     `announce` is handed each line that the user should read. Ctrl-C ends the training early, and what there is
-    by then is written and returned.
+    of whole epochs by then is written and returned.
 
     Raises:
-        UserError: the data or the folder are not to be had, or a package is missing.
+        UserError: the data or the folder are not to be had, or a package is missing; or the run cannot be gone on with.
         DivergenceError: the loss became infinite or no number.
+        KeyboardInterrupt: it came before the first epoch's end, and the folder holds the network of an earlier run.
     """
-    engine = load_engine(config.engine)
+    found = _find(config.resume, config.data_dir) if config.resume else None
+    config = found.config if found else config
+    engine = by_autodiff_watched if config.anomaly else load_engine(config.engine)
     digits = data.load(config.dataset, config.data_dir, announce=announce)
+    stamp = DataStamp.of(digits)
+    if found and found.data != stamp:
+        raise UserError(f"--resume {config.out}: it needs {found.data}, not {stamp}; name its data by --data-dir")
     folder = RunFolder(config.out)
-    model = _build(config)
-    announce(repr(model))
+    run = found or state.begin(config, stamp)
+    announce(repr(run.model))
+    if found:
+        folder.write_epoch(run)
+        announce(f"{folder.path}: {len(run.history)} of {config.epochs} epochs were finished")
 
-    history: list[Row] = []
-    start = time.perf_counter()
-    interrupted = False
-    try:
-        with np.errstate(all="ignore"):  # of what overflows, the loss tells
-            for row in _epochs(config, engine, model, digits):
-                history.append(row)
-                folder.write_epoch(config.as_json(), model, history)
-                announce(_describe(row, config))
-    except KeyboardInterrupt:
-        interrupted = True
-        folder.write_epoch(config.as_json(), model, history)
-
-    test = evaluate(model, digits.test)
+    run, signal = _train(run, engine, digits, folder, announce)
+    test = evaluate(run.model, digits.test)
     folder.write_metrics(
         {
             "test_accuracy": test.accuracy,
@@ -71,39 +86,31 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
             "dataset": digits.name,
             "train_size": len(digits.train),
             "test_size": len(digits.test),
-            "epochs": len(history),
-            "interrupted": interrupted,
-            "seconds": time.perf_counter() - start,
+            "epochs": len(run.history),
+            "interrupted": signal is not None,
+            "seconds": run.seconds,
             "engine": config.engine,
-            "parameters": sum(parameter.size for parameter in model.parameters()),
+            "parameters": sum(parameter.size for parameter in run.model.parameters()),
             "test_accuracy_by_class": (test.right / np.maximum(test.images, 1)).tolist(),
         }
     )
-    if history:
-        folder.write_curves(history)
-    return Result(model, history, test, folder.path, interrupted)
+    if run.history:
+        folder.write_curves(run.history)
+    return Result(config, run.model, run.history, test, folder.path, signal)
 
 
-def _build(config: TrainConfig) -> nets.MLP:
-    """Return the network of a configuration, as it is before training."""
+def _find(path: Path, data_dir: Path | None) -> State:
+    """Return the run that a folder holds, as one that goes on in this folder, and with data from another if given."""
     try:
-        return nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
-    except MemoryError as error:
-        raise UserError(f"--layers {' '.join(map(str, config.layers))}: {error}; choose smaller ones") from error
-
-
-def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
-    """Return the optimizer of a configuration, which decays weights but not biases."""
-    groups = [
-        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    lr = config.learning_rate
-    if config.optimizer == "adam":
-        return nets.Adam(groups, lr)
-    if config.optimizer == "adamw":
-        return nets.AdamW(groups, lr)
-    return nets.SGD(groups, lr, momentum=MOMENTUM if config.optimizer == "momentum" else 0.0)
+        found = state.load(path / STATE)
+    except FileNotFoundError as error:
+        raise UserError(f"--resume {path}: holds no {STATE}, so no epoch of a run was finished there") from error
+    except OSError as error:
+        raise UserError(f"--resume {path}: {STATE} cannot be read ({error})") from error
+    except ValueError as error:
+        raise UserError(f"--resume {error}; train anew without it") from error
+    found.config = dataclasses.replace(found.config, out=path, data_dir=data_dir or found.config.data_dir)
+    return found
 
 
 def batches(size: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
@@ -113,32 +120,57 @@ def batches(size: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.nd
         yield order[start : start + batch_size]
 
 
-def _epochs(config: TrainConfig, engine: Engine, model: nets.MLP, digits: data.Dataset) -> Iterator[Row]:
-    """Train epoch by epoch, and yield the row of each for the history."""
-    optimizer = make_optimizer(config, model)
-    steps = config.epochs * math.ceil(len(digits.train) / config.batch_size)
-    rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(steps))
-    for epoch in range(1, config.epochs + 1):
+def _train(
+    run: State, engine: Engine, digits: data.Dataset, folder: RunFolder, announce: Announce
+) -> tuple[State, Signals | None]:
+    """Train until the end or an interruption; return the run as it was after its last whole epoch, and the signal."""
+    kept = copy.deepcopy(run)
+    start = time.perf_counter() - run.seconds
+    try:
+        with np.errstate(all="ignore"):  # of what overflows, the loss tells
+            for row in _epochs(run, engine, digits):
+                run.seconds = time.perf_counter() - start
+                kept = copy.deepcopy(run)
+                folder.write_epoch(kept)
+                announce(_describe(row, run.config))
+    except KeyboardInterrupt as interruption:
+        if not kept.history and folder.holds_a_run:
+            raise  # the network there is worth more than one that has not been trained
+        folder.write_epoch(kept)
+        return kept, signal_of(interruption)
+    return kept, None
+
+
+def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
+    """Train the epochs that are left one by one, and yield the row that each adds to the history."""
+    config, model = run.config, run.model
+    step = _make_step(config, engine, model, run.optimizer)
+    steps_each = len(range(0, len(digits.train), config.batch_size))
+    first, steps = len(run.history) * steps_each, config.epochs * steps_each
+    rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(first, steps))
+    for epoch in range(len(run.history) + 1, config.epochs + 1):
         start = time.perf_counter()
-        _train_epoch(config, engine, model, optimizer, rates, digits.train, epoch)
+        _train_epoch(config, step, run.optimizer, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
-        _check_finite(train.loss + test.loss, f"after epoch {epoch}", config)
-        yield {
+        penalty = _penalty(config, model)
+        _check_finite(train.loss + test.loss + penalty, f"after epoch {epoch}", config)
+        row = {
             "epoch": epoch,
             "train_loss": train.loss,
             "train_accuracy": train.accuracy,
             "test_loss": test.loss,
             "test_accuracy": test.accuracy,
-            "l2_penalty": _penalty(config, model),
+            "l2_penalty": penalty,
             "seconds": seconds,
         }
+        run.history.append(row)
+        yield row
 
 
 def _train_epoch(
     config: TrainConfig,
-    engine: Engine,
-    model: nets.MLP,
+    step: Step,
     optimizer: nets.Optimizer,
     rates: Iterator[float],
     split: data.Split,
@@ -147,13 +179,31 @@ def _train_epoch(
     """Take a step on each batch of an epoch, each at the next of the learning rates."""
     rows = list(batches(len(split), config.batch_size, config.seed, epoch))
     bar = tqdm(rows, f"epoch {epoch}/{config.epochs}", unit="batch", leave=False, disable=None, mininterval=0.2)
-    for step, chosen in enumerate(bar, 1):
-        x, y = split.batch(chosen)
+    for number, chosen in enumerate(bar, 1):
+        optimizer.lr = next(rates)
+        _check_finite(step(*split.batch(chosen)), f"at step {number} of epoch {epoch}", config)
+    optimizer.zero_grad()  # which would only be copied
+
+
+def _make_step(config: TrainConfig, engine: Engine, model: nets.MLP, optimizer: nets.Optimizer) -> Step:
+    """Return what moves the network by a batch, and gives the loss before."""
+
+    def step(x: Any, y: Any) -> float:
         optimizer.zero_grad()
         loss = engine(model, x, y)
-        _check_finite(loss, f"at step {step} of epoch {epoch}", config)
-        optimizer.lr = next(rates)
+        if math.isfinite(loss):
+            optimizer.step()
+        return loss
+
+    @ad.jit
+    def compiled_step(x: Any, y: Any) -> ad.Tensor:
+        loss = nets.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
         optimizer.step()
+        return loss
+
+    return (lambda x, y: float(compiled_step(x, y).item())) if config.jit else step
 
 
 def _check_finite(loss: float, moment: str, config: TrainConfig) -> None:
@@ -164,6 +214,8 @@ def _check_finite(loss: float, moment: str, config: TrainConfig) -> None:
 
 def _penalty(config: TrainConfig, model: nets.Module) -> float:
     """Return λ/2·‖W‖² over the weights, which the loss does not contain."""
+    if not config.weight_decay:
+        return 0.0
     return config.weight_decay / 2 * sum(float(np.sum(p.data**2)) for p in model.parameters() if p.ndim > 1)
 
 

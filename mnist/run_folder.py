@@ -1,4 +1,4 @@
-"""The folder of a run: its configuration, history, metrics, network and curves, each file written whole."""
+"""The folder of a run: its state, network, configuration, history, metrics and curves, each file written whole."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import nets
+from mnist import state
 from mnist.errors import UserError
+from mnist.state import COLUMNS, Row, State
 from nets import checkpoint
-from nets.files import replacing
+from nets.files import discard_drafts, replacing
 
 DEFAULT_PARENT = Path("runs")
 
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l2_penalty", "seconds")
-
-Row = Mapping[str, float]
-"""An epoch in the history: a number for each column."""
+STATE, MODEL, CONFIG, HISTORY = "state.safetensors", "model.safetensors", "config.json", "history.csv"
+METRICS, CURVES = "metrics.json", "curves.png"
 
 
 class RunFolder:
@@ -39,32 +38,41 @@ class RunFolder:
             self.path = path or _next_free(DEFAULT_PARENT)
             self.path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()  # better to fail now than after an epoch
+            for name in (STATE, MODEL, CONFIG, HISTORY, METRICS, CURVES):
+                discard_drafts(self.path / name)
 
-    def write_epoch(self, config: Mapping[str, Any], model: nets.MLP, history: Sequence[Row]) -> None:
-        """Write model.safetensors, config.json and history.csv: what there is of the run so far.
+    @property
+    def holds_a_run(self) -> bool:
+        """Whether a network is here."""
+        return (self.path / MODEL).exists()
 
-        What an earlier run has left here is gone from then on, and not before.
+    def write_epoch(self, run: State) -> None:
+        """Write state.safetensors, and of what it says model.safetensors, config.json and history.csv.
+
+        A process that is killed in between leaves a state from which all can be written again. What an earlier run
+        has left here is gone from then on, and not before.
         """
         with _telling_of(self.path):
-            checkpoint.save(model, self.path / "model.safetensors")
-            for name in ("metrics.json", "curves.png"):
+            state.save(run, self.path / STATE)
+            for name in (METRICS, CURVES):
                 (self.path / name).unlink(missing_ok=True)
-        self._write_text("config.json", _as_json(config))
+            checkpoint.save(run.model, self.path / MODEL)
+        self._write_text(CONFIG, _as_json(run.config.as_json()))
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(history)
-        self._write_text("history.csv", text.getvalue())
+        writer.writerows(run.history)
+        self._write_text(HISTORY, text.getvalue())
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write metrics.json."""
-        self._write_text("metrics.json", _as_json(metrics))
+        self._write_text(METRICS, _as_json(metrics))
 
     def write_curves(self, rows: Sequence[Row]) -> None:
         """Write curves.png."""
         from viz.curves import draw_curves  # it imports matplotlib, which takes half a second
 
-        with _telling_of(self.path), replacing(self.path / "curves.png") as draft:
+        with _telling_of(self.path), replacing(self.path / CURVES) as draft:
             draw_curves(rows, draft)
 
     def _write_text(self, name: str, text: str) -> None:
@@ -83,7 +91,7 @@ def _telling_of(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"--out {path}: cannot be written to ({reason}); name another folder") from error
+        raise UserError(f"{path} cannot be written to ({reason}); mend that or name another by --out") from error
 
 
 def _next_free(parent: Path) -> Path:

@@ -13,10 +13,10 @@ def main() -> int:
     config = parse(TrainConfig, "python -m mnist.train")
     result = fit(config, announce=lambda line: print(line, flush=True))
     print(f"\n{table(result.test)}\n")
-    if result.interrupted:
-        epochs = f"{len(result.history)} of {config.epochs} epochs"
-        print(f"interrupted after {epochs}; network and history are in {result.folder}")
-        return 130
+    if result.signal:
+        epochs = f"{len(result.history)} of {result.config.epochs} epochs"
+        print(f"interrupted after {epochs}; network and history are in, and --resume goes on with, {result.folder}")
+        return 128 + result.signal
     print(f"test accuracy {result.test.accuracy:.2%}; everything is in {result.folder}")
     return 0
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialize
 
-from nets.files import replacing
+from nets import arrays
+from nets.files import in_short
 from nets.layers import MLP
 
 
@@ -22,9 +22,7 @@ def save(model: MLP, path: Path) -> None:
         OSError: the file cannot be written.
     """
     architecture = {"type": "MLP", "layer_dims": model.layer_dims, "activation": model.activation}
-    content = serialize(model.state_dict(), {"architecture": json.dumps(architecture)})
-    with replacing(path) as draft:
-        draft.write_bytes(content)
+    arrays.write(path, model.state_dict(), {"architecture": json.dumps(architecture)})
 
 
 def load(path: Path) -> MLP:
@@ -35,16 +33,20 @@ def load(path: Path) -> MLP:
         ValueError: it is no such file.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            architecture = json.loads((file.metadata() or {}).get("architecture", "null"))
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _build(architecture, state)
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is not a network saved by nets.checkpoint: {error}") from error
+        state, metadata = arrays.read(path)
+        return build(json.loads(metadata.get("architecture", "null")), state)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is not a network saved by nets.checkpoint: {in_short(error)}") from error
 
 
-def _build(architecture: Any, state: dict[str, np.ndarray]) -> MLP:
-    """Make a network of an architecture and give it its weights. What is claimed is believed only if it is there."""
+def build(architecture: Any, state: Mapping[str, np.ndarray]) -> MLP:
+    """Make a network of an architecture, as JSON has it, and give it its weights.
+
+    What is claimed is believed only if it is there.
+
+    Raises:
+        ValueError, KeyError, TypeError: there is no such network, or its weights are others.
+    """
     if not isinstance(architecture, dict) or architecture.get("type") != "MLP":
         raise ValueError("its metadata name no architecture")
     widths = architecture["layer_dims"]

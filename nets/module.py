@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -125,8 +125,7 @@ class Module:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        for parameter in self.parameters():
-            parameter.grad = None
+        forget_gradients(self.parameters())
 
     # ── description ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -143,6 +142,15 @@ class Module:
         if not children:
             return f"{head}  {shapes}: {count:,} parameters" if own else head
         return "\n".join([f"{head}: {count:,} parameters", *children])
+
+
+def forget_gradients(parameters: Iterable[Parameter]) -> None:
+    """Set `.grad` of each parameter to None."""
+    watcher = tape.watcher()
+    for parameter in parameters:
+        if watcher:
+            watcher.reset(parameter)
+        parameter.grad = None
 
 
 def _named_values(module: Module) -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,7 @@
 """Drawings. They draw what others computed, and compute nothing of their own."""
 
-from viz.explorer import explore
+from viz.draw import draw
+from viz.explorer import Page, explore
+from viz.picture import Picture
 
-__all__ = ["explore"]
+__all__ = ["Page", "Picture", "draw", "explore"]

@@ -51,8 +51,8 @@ def relu_backward(g: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
 
     g and x broadcast, and the dtypes are promoted as in NumPy.
     """
-    g, x = np.asarray(g), np.asarray(x)
-    if g.shape != x.shape or g.dtype != x.dtype or x.dtype not in FLOATS:
+    arrays = isinstance(g, np.ndarray) and isinstance(x, np.ndarray)
+    if not arrays or g.shape != x.shape or g.dtype != x.dtype or x.dtype not in FLOATS:
         return vectorized.relu_backward(g, x)
     out = np.empty(x.shape, x.dtype)
     _relu_backward[x.dtype](g.ravel(), x.ravel(), out.ravel())

@@ -81,6 +81,15 @@ def _product_loop_by_team(a: Any, b: Any, c: Any) -> None:
         _block(a, b, c, i, min(i + BLOCK, m), j, min(j + BLOCK, n))
 
 
+def _product_of_rows_loop(a: Any, b: Any, c: Any, top: int, bottom: int) -> None:
+    if b.strides[1] != c.itemsize:
+        b = _row_by_row(b, c.itemsize)
+    _block(a, b, c, top, bottom, 0, c.shape[1])
+
+
+product_of_rows = Specialised(_product_of_rows_loop, inputs=2, limits=2, ndim=2, layout="A")
+"""`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
+
 _product = Specialised(_product_loop, inputs=2, ndim=2, layout="A")
 _product_by_team = Specialised(_product_loop_by_team, inputs=2, ndim=2, layout="A", parallel=True)
 

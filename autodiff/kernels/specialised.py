@@ -20,7 +20,7 @@ def compiled(function: Function, *signature: Any, **options: Any) -> Function:
 
 
 class Specialised(dict[np.dtype[Any], Callable[..., None]]):
-    """A function of some inputs and one output, compiled per dtype: `kernel[dtype](*numbers, *inputs, output)`.
+    """A function of inputs and an output, compiled per dtype: `kernel[dtype](*numbers, *inputs, output, *limits)`.
 
     Left to itself, Numba compiles a function anew for each combination of dtype, layout and writability
     of its arguments, at a second or so each. The one signature given here admits them all: inputs may
@@ -36,18 +36,21 @@ class Specialised(dict[np.dtype[Any], Callable[..., None]]):
         *,
         numbers: int = 0,
         inputs: int,
+        limits: int = 0,
         ndim: int,
         layout: Literal["A", "C"],
         **options: Any,
     ) -> None:
         super().__init__()
         self._function, self._options = function, options
-        self._numbers, self._inputs, self._ndim, self._layout = numbers, inputs, ndim, layout
+        self._numbers, self._inputs, self._limits = numbers, inputs, limits
+        self._ndim, self._layout = ndim, layout
 
     def __missing__(self, dtype: np.dtype[Any]) -> Callable[..., None]:
         scalar = from_dtype(dtype)
         given = types.Array(scalar, self._ndim, self._layout, readonly=True, aligned=False)
         output = types.Array(scalar, self._ndim, "C")
-        signature = types.void(*[scalar] * self._numbers, *[given] * self._inputs, output)
+        limits = [types.int64] * self._limits
+        signature = types.void(*[scalar] * self._numbers, *[given] * self._inputs, output, *limits)
         self[dtype] = compiled(self._function, signature, **self._options)
         return self[dtype]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import numba
+
 
 class Team:
     """The threads, asked to share a kernel unless they are taken, or were late the last time.
@@ -28,12 +30,17 @@ class Team:
             # A forked child has no team, so there the lock stays taken, and the child computes alone.
             os.register_at_fork(after_in_child=partial(self._lock.acquire, blocking=False))
 
+    @property
+    def size(self) -> int:
+        """How many threads there are."""
+        return numba.get_num_threads()
+
     def share(self, limit: float, kernel: Callable[..., None], *arguments: Any) -> bool:
         """Have the team run a kernel, or return False; it is late if that takes more than `limit` seconds."""
-        start = time.perf_counter()
-        if start < self._wanted_from or not self._lock.acquire(blocking=False):
+        if self._lock.locked() or time.perf_counter() < self._wanted_from:
             return False
-        try:
+        with self._lock:  # unlike acquire() and try, `with` cannot be interrupted between the two
+            start = time.perf_counter()
             kernel(*arguments)
             end = time.perf_counter()
             if end - start > limit:
@@ -41,9 +48,7 @@ class Team:
                 self._wait = min(2 * self._wait, self.LONGEST)
             else:
                 self._wait = self.SHORTEST
-            return True
-        finally:
-            self._lock.release()
+        return True
 
 
 team = Team()

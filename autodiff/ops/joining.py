@@ -15,7 +15,7 @@ from autodiff.tape import Array, Rule, primitive, shape_of
 def _part(index: int) -> Rule:
     """Return the rule of one of the arrays joined: its own part of the cotangent."""
 
-    def rule(g: Array, out: Array, *arrays: Array, axis: int, bounds: tuple[int, ...]) -> Array:
+    def rule(g: Array, out: Array, arrays: tuple[Array, ...], axis: int, bounds: tuple[int, ...]) -> Array:
         part = slice(bounds[index], bounds[index + 1])
         return getitem(g, index=(slice(None),) * (axis % out.ndim) + (part,))
 

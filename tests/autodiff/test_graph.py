@@ -155,3 +155,16 @@ def test_the_graph_of_a_long_chain_is_read_without_recursion():
         y = y + 1.0
     assert len(Graph.of(y)) == 20_000
     del x
+
+
+def test_the_gradient_of_a_number_is_known_for_what_a_rule_has_made():
+    """NumPy makes a number of an array without axes, and an array of a number again: another one."""
+
+    def f(x):
+        (x * x).backward()
+        return x.grad
+
+    graph = ad.trace(f, ad.Tensor(3.0, requires_grad=True))
+    (gradient,) = graph.outputs
+    assert gradient.kind == "result"
+    assert gradient.data == 6.0

@@ -109,7 +109,7 @@ FLOORS = [
     {"autodiff.ops", "autodiff.graph"},
     {"autodiff.backward", "autodiff.explain", "autodiff.compiler", "autodiff.interop"},
     {"autodiff.tensor"},
-    {"autodiff.transforms", "autodiff.check", "autodiff.conventions"},
+    {"autodiff.tracing", "autodiff.transforms", "autodiff.check", "autodiff.conventions"},
 ]
 
 

@@ -2,11 +2,6 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
-import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from autodiff.kernels import compiled, compiled_matmul, loops, vectorized
+from tests.programs import run
 
-ROOT = Path(__file__).parents[2]
 RUNGS = [loops, vectorized, compiled]
 every_rung = pytest.mark.parametrize("kernels", RUNGS, ids=["loops", "numpy", "numba"])
 fast_rung = pytest.mark.parametrize("kernels", [vectorized, compiled], ids=["numpy", "numba"])
@@ -51,19 +46,6 @@ def assert_product(result, a, b):
         assert np.all(np.abs(result - want) <= np.finfo(result.dtype).eps * (a.shape[-1] + 1) * size)
     else:
         np.testing.assert_array_equal(result, want.astype(result.dtype))
-
-
-def run(code, **environment):
-    """Run Python code in a process of its own, and return what it did."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 # The layouts that views give an operand: name, and how to make the view of an array from the array itself.
@@ -231,6 +213,17 @@ def test_relu_backward_broadcasts_and_promotes(kernels):
 
 
 @every_rung
+def test_relu_backward_of_a_python_number_does_not_widen(kernels):
+    x = random((2, 3), np.float32)
+    for result, want in (
+        (kernels.relu_backward(1.5, x), np.where(x > 0, np.float32(1.5), np.float32(0))),
+        (kernels.relu_backward(x, 1.5), x),
+    ):
+        assert result.dtype == np.float32
+        np.testing.assert_array_equal(result, want)
+
+
+@every_rung
 @given(layouts, layouts, st.integers(1, 9), st.integers(1, 9), st.sampled_from([np.float32, np.float64]))
 @settings(max_examples=40, deadline=None)
 def test_axpy_of_every_layout_adds_in_place(kernels, x_layout, y_layout, m, n, dtype):
@@ -278,48 +271,6 @@ def test_bits_do_not_depend_on_the_threads(monkeypatch, m, k, n, layout, dtype):
     by_team = compiled.matmul(a, b)
     monkeypatch.setattr(compiled_matmul, "PARALLEL_FROM", math.inf)
     assert by_team.tobytes() == compiled.matmul(a, b).tobytes()
-
-
-def test_python_threads_may_multiply_at_the_same_time():
-    a, b = random((64, 784)), random((784, 128), seed=1)
-    want = compiled.matmul(a, b).tobytes()
-    results = []
-
-    def work():
-        results.extend(compiled.matmul(a, b).tobytes() for _ in range(50))
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 400
-    assert set(results) == {want}
-
-
-IN_THREADS_AND_A_CHILD = """
-import os, threading
-import numpy as np
-from autodiff.kernels import matmul
-a, b = np.ones((64, 784), np.float32), np.ones((784, 128), np.float32)
-work = lambda: [matmul(a, b) for _ in range(30)]
-threads = [threading.Thread(target=work) for _ in range(8)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-if (child := os.fork()) == 0:
-    os._exit(0 if (matmul(a, b) == 784).all() else 1)
-assert os.waitpid(child, 0)[1] == 0
-assert (matmul(a, b) == 784).all()
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("layer", ["workqueue", "omp", "tbb"])
-def test_threads_and_forks_on_every_threading_layer(layer):
-    done = run(IN_THREADS_AND_A_CHILD, AUTODIFF_KERNELS="numba", NUMBA_THREADING_LAYER=layer)
-    if "No threading layer could be loaded" in done.stderr:
-        pytest.skip(f"{layer} is not installed")
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("choice", "module"), [("loops", "loops"), ("numpy", "vectorized")])
@@ -533,3 +484,11 @@ def test_log_softmax_backward_of_infinities_and_nan(kernels):
 def test_log_softmax_of_no_logits_is_an_error(kernels, shape):
     with pytest.raises(ValueError):
         kernels.log_softmax(np.zeros(shape, np.float32))
+
+
+@every_rung
+def test_log_softmax_of_one_number_is_an_array_too(kernels):
+    number, certain = np.array(2.5, np.float32), np.array(0, np.float32)
+    for result in (kernels.log_softmax(number, None), kernels.log_softmax_backward(number, certain, None)):
+        assert type(result) is np.ndarray
+        assert (result.shape, result.dtype, result.item()) == ((), np.float32, 0.0)

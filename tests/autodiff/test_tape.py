@@ -247,7 +247,7 @@ def test_a_rule_of_none_says_that_there_is_no_gradient(define):
 
 def test_rule_for_serves_any_number_of_operands(define):
     def rule_for(index):
-        return None if index == 1 else lambda g, out, *operands, power: multiply(g, (index + 1) * power)
+        return None if index == 1 else lambda g, out, operands, power: multiply(g, (index + 1) * power)
 
     @define("weighted", rule_for=rule_for)
     def weighted(*operands, power=1.0):

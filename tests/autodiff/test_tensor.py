@@ -261,6 +261,13 @@ def test_augmented_assignment_to_a_leaf_within_no_grad_changes_its_numbers_in_pl
         y.backward()
 
 
+@pytest.mark.parametrize("convert", [float, int, lambda t: t.item(), bool])
+def test_many_numbers_are_no_number_and_the_message_says_what_to_write(convert):
+    with pytest.raises(ValueError, match=r"W float64\(3, 4\)") as error:
+        convert(ad.Tensor(X, requires_grad=True, name="W"))
+    assert ".data.all()" in str(error.value) or "t.sum().item()" in str(error.value)
+
+
 def test_a_step_can_be_written_as_in_pytorch():
     w = leaf(X.copy())
     for _ in range(3):

@@ -1,6 +1,7 @@
 """Flags become a dataclass, and every mistake becomes one line on stderr and an exit status."""
 
 import dataclasses
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,6 @@ def test_flags_fill_the_fields(monkeypatch):
         "--out-dir",
         "a/b",
         "--loud",
-        "True",
     ]
     assert parsed(monkeypatch, *given) == Flags((3, 4, 5), 0.5, "fancy", Path("a/b"), True)
 
@@ -66,7 +66,7 @@ def test_flags_fill_the_fields(monkeypatch):
         (["--rate", "fast"], "--rate"),
         (["--widths", "1", "x"], "--widths"),
         (["--rate"], "--rate"),
-        (["--loud", "maybe"], "--loud"),
+        (["--loud", "maybe"], "maybe"),
     ],
     ids=str,
 )
@@ -125,14 +125,28 @@ def raising(error):
         (raising(UserError("wrong")), 2, "error: wrong\n"),
         (raising(DivergenceError("diverged")), 3, "error: diverged\n"),
         (raising(KeyboardInterrupt()), 130, "interrupted\n"),
+        (lambda: signal.raise_signal(signal.SIGINT), 130, "interrupted\n"),
+        (lambda: signal.raise_signal(signal.SIGTERM), 143, "interrupted\n"),
     ],
-    ids=["well", "interrupted well", "mistake", "divergence", "interrupt"],
+    ids=["well", "interrupted well", "mistake", "divergence", "interrupt", "SIGINT", "SIGTERM"],
 )
 def test_a_command_ends_with_a_status_and_at_most_one_line_on_stderr(capsys, main, status, line):
     with pytest.raises(SystemExit) as caught:
         run(main)
     assert caught.value.code == status
     assert capsys.readouterr() == ("", line)
+
+
+def test_the_handler_of_sigterm_is_as_it_was_once_a_command_has_ended():
+    def handler(number, frame):
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(SystemExit):
+            run(lambda: 0)
+    finally:
+        assert signal.signal(signal.SIGTERM, before) is handler
 
 
 def test_a_bug_keeps_its_traceback():

@@ -10,6 +10,7 @@ import pytest
 from mnist import TrainConfig
 from mnist.config import LEARNING_RATES
 from mnist.errors import DivergenceError, UserError
+from mnist.fields import from_json
 
 
 def test_the_defaults_are_those_of_the_task():
@@ -94,6 +95,89 @@ def test_as_json_it_has_every_field_and_the_defaults_filled_in(tmp_path):
     assert fields["layers"] == [784, 128, 64, 10]
     assert (fields["lr"], fields["l2"]) == (LEARNING_RATES["adamw"], 0.01)
     assert (fields["data_dir"], fields["out"]) == (str(tmp_path), "here")
+
+
+# ── resume ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_is_resumed_with_its_own_flags_wherever_its_data_are_now():
+    assert TrainConfig(resume=Path("runs/001")).resume == Path("runs/001")
+    assert TrainConfig(resume=Path("runs/001"), data_dir=Path("digits")).data_dir == Path("digits")
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags"),
+    [
+        ({"seed": 1}, "--seed"),
+        ({"out": Path("elsewhere")}, "--out"),
+        ({"batch_size": 64, "epochs": 3, "lr": 0.1}, "--epochs --batch-size --lr"),
+        ({"epochs": 0}, "--epochs"),
+    ],
+    ids=str,
+)
+def test_other_flags_beside_resume_are_one_line_that_names_them(settings, flags):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(resume=Path("runs/001"), **settings)
+    assert str(caught.value) == f"--resume runs/001: the run goes on with its own flags; leave out {flags}"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "adamw", "layers": (784, 10), "seed": 10**30, "engine": "manual"},
+        {"anomaly": True},
+        {"lr": 1 / 3, "l2": 0.1, "data_dir": Path("digits"), "out": Path("here"), "dataset": "mnist-5k"},
+    ],
+    ids=str,
+)
+def test_a_configuration_comes_back_from_json_with_the_defaults_filled_in(settings):
+    config = TrainConfig(**settings)
+    again = from_json(TrainConfig, json.loads(json.dumps(config.as_json())))
+    assert again == dataclasses.replace(config, lr=config.learning_rate, l2=config.weight_decay)
+    assert again.as_json() == config.as_json()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("anomaly", 1),
+        ("anomaly", None),
+        ("layers", "784 10"),
+        ("layers", [784, 10.0]),
+        ("layers", [784, True, 10]),
+        ("layers", [[784, 10]]),
+        ("epochs", 2.0),
+        ("epochs", True),
+        ("epochs", None),
+        ("epochs", "2"),
+        ("optimizer", "rmsprop"),
+        ("optimizer", None),
+        ("optimizer", ["adam"]),
+        ("lr", "fast"),
+        ("lr", False),
+        ("seed", None),
+        ("data_dir", 3),
+        ("out", ["runs"]),
+    ],
+    ids=str,
+)
+def test_a_field_of_another_type_is_refused_by_name(field, value):
+    with pytest.raises(ValueError, match=f"{field} is not what it should be"):
+        from_json(TrainConfig, {**TrainConfig().as_json(), "layers": [784, 10], field: value})
+
+
+@pytest.mark.parametrize("fields", [None, [], "", "layers", 784])
+def test_what_is_no_fields_at_all_is_refused(fields):
+    with pytest.raises(ValueError, match="not the fields of a TrainConfig"):
+        from_json(TrainConfig, fields)
+
+
+def test_other_fields_than_those_of_a_configuration_are_refused_by_name():
+    fields = TrainConfig().as_json()
+    del fields["seed"]
+    with pytest.raises(ValueError, match="another version, which differs in colour, seed"):
+        from_json(TrainConfig, {**fields, "colour": "red"})
 
 
 def test_divergence_is_a_mistake_with_a_status_of_its_own():

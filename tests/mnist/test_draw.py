@@ -9,9 +9,10 @@ import pytest
 
 import nets
 from mnist import data, presets
-from mnist.draw import DrawConfig, draw_page, main, scene_of
+from mnist.draw import DrawConfig, main, page_of, save, scene_of
 from mnist.errors import UserError
 from nets import checkpoint
+from viz.picture import renderers
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +35,7 @@ def draw(monkeypatch, *flags):
 def test_the_toy_is_drawn_to_the_file_named(monkeypatch, tmp_path, capsys, alone):
     path = tmp_path / "step.html"
     assert draw(monkeypatch, "--preset", "toy", "--layers", "2", "3", "3", "--batch-size", "4", "--out", str(path)) == 0
-    assert capsys.readouterr().out == f"{path}: open it in a browser\n"
+    assert capsys.readouterr().out == f"{path}\n"
     text = path.read_text(encoding="utf-8")
     assert "<h1>A training step of the network 2‑3‑3</h1>" in text
     assert "TensorFlow was not installed" in text
@@ -43,7 +44,24 @@ def test_the_toy_is_drawn_to_the_file_named(monkeypatch, tmp_path, capsys, alone
 def test_without_out_the_file_is_named_after_the_preset(monkeypatch, tmp_path, alone):
     monkeypatch.chdir(tmp_path)
     draw(monkeypatch, "--preset", "toy")
-    assert [path.name for path in tmp_path.iterdir()] == ["toy.html"]
+    picture = "toy.svg" if renderers() else "toy.dot"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["toy.html", picture])
+
+
+def test_a_picture_is_drawn_in_the_format_that_the_file_ends_in(monkeypatch, tmp_path, alone):
+    path = tmp_path / "step.dot"
+    draw(monkeypatch, "--preset", "toy", "--out", str(path), "--pass", "forward", "--depth", "layer")
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("digraph")
+    assert "layers.0" in text
+    assert "style=dashed" not in text.split("how to read it")[0]
+
+
+def test_without_a_renderer_a_picture_is_one_line_that_says_what_to_install(monkeypatch, tmp_path, alone):
+    monkeypatch.setattr("viz.picture.renderers", lambda: [])
+    with pytest.raises(UserError, match=r"--format png: .*install Graphviz"):
+        draw(monkeypatch, "--preset", "toy", "--out", str(tmp_path / "step.png"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_is_trained_on_the_spot_or_read_from_a_file(monkeypatch, tmp_path, digits, alone):
@@ -98,6 +116,8 @@ def test_the_witnesses_agree(tf):
         ({"layers": (784, 5)}, "--layers 784 5: must run from 784 pixels to 10 classes"),
         ({"batch_size": 0}, "--batch-size 0: must be 1 or more"),
         ({"seed": -1}, "--seed -1: must be 0 or more"),
+        ({"out": Path("a.gif")}, r"--out a.gif: must end in .html, .svg, .png, .pdf, .dot"),
+        ({"out": Path("a.svg"), "format": "png"}, r"--out a.svg: must end in .png"),
         ({"preset": "toy", "weights": Path("m")}, "--weights: a saved network has its own layers"),
         ({"layers": (784, 5, 10), "weights": Path("m")}, "--weights: a saved network has its own layers"),
     ],
@@ -122,7 +142,7 @@ def test_weights_that_are_not_there_or_do_not_fit_are_told_in_one_line(tmp_path)
 def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path, alone):
     config = DrawConfig(preset="toy", out=tmp_path / "missing" / "page.html")
     with pytest.raises(UserError, match=r"--out .*page.html: cannot be written \(No such file or directory\)"):
-        draw_page(config, scene_of(config))
+        save(page_of(config, scene_of(config)), config.out)
 
 
 def test_more_examples_than_there_are_digits_are_all_of_them(digits, alone):

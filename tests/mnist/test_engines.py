@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import nets
+from mnist.building import make_optimizer
 from mnist.config import TrainConfig
-from mnist.engines import load_engine
+from mnist.engines import load_engine, tensorflow_on_each_device
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
-from mnist.fit import batches, make_optimizer
+from mnist.fit import batches
 
 NETWORKS = {
     "no hidden layer": (784, 10),
@@ -202,11 +203,33 @@ def test_all_three_agree_step_by_step_over_an_epoch(digits, tf, device, dtype):
 
 
 def test_tensorflow_computes_in_full_float32_and_deterministically(tf):
+    tf.config.experimental.enable_tensor_float_32_execution(True)
     load_engine("tensorflow")
     assert not tf.config.experimental.tensor_float_32_execution_enabled()
     from tensorflow.python.framework import config
 
     assert config.is_op_determinism_enabled()
+
+
+def test_tensorflow_offers_an_engine_on_each_device_that_computes_there(digits, tf, device, monkeypatch):
+    engines = tensorflow_on_each_device()
+    assert engines.keys() == {d.name.removeprefix("/device:") for d in tf.config.list_logical_devices()}
+    model = network((784, 16, 10))
+    x, y = batch(digits, model)
+    there = loss_and_gradients(engines[device.removeprefix("/")], model, x, y)
+    here = loss_and_gradients(load_engine("tensorflow"), model, x, y, tf.device(device))
+    assert_agree(there, here, 1e-15)
+    entered = []
+    monkeypatch.setattr(tf, "device", lambda name: entered.append(name) or contextlib.nullcontext())
+    for engine in engines.values():
+        engine(model, x, y)
+    assert entered == list(engines)
+
+
+def test_without_tensorflow_there_is_no_device_to_ask(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(ImportError):
+        tensorflow_on_each_device()
 
 
 def test_without_tensorflow_the_user_is_told_what_to_install(monkeypatch):

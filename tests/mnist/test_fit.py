@@ -12,14 +12,15 @@ import nets
 from autodiff import Tensor
 from mnist import TrainConfig, fit
 from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist.building import make_optimizer
 from mnist.engines import load_engine
 from mnist.errors import DivergenceError, UserError
 from mnist.evaluation import evaluate
-from mnist.fit import batches, make_optimizer
+from mnist.fit import batches
 from nets import checkpoint
 from nets.schedules import SCHEDULES
 
-FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors"]
+FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors", "state.safetensors"]
 COLUMNS = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l2_penalty", "seconds"]
 
 
@@ -127,7 +128,7 @@ def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else():
 # ── what is written ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_leaves_its_five_files_and_no_drafts(finished):
+def test_a_run_leaves_its_six_files_and_no_drafts(finished):
     assert files_in(finished.folder) == FILES
 
 

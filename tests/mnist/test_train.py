@@ -20,7 +20,7 @@ from nets import checkpoint
 
 ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("MNIST_DATA_DIR"))
-FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors"]
+FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors", "state.safetensors"]
 ENGINES = ["autodiff", "manual", "tensorflow"]
 SMALL = ["--dataset", "mnist-5k", "--epochs", "1", "--layers", "784", "10"]
 
@@ -149,18 +149,15 @@ def test_nothing_is_said_on_stderr_even_with_warnings_as_errors(runs, engine):
 
 @pytest.mark.parametrize("engine", ["manual", "tensorflow"])
 def test_the_engines_give_the_same_curve(runs, engine):
-    """Within 1e-3 after the first epoch; thereafter training blows the rounding of float32 up, epoch by epoch."""
+    """Within 1e-3 after an epoch of the full MNIST; 4,000 digits and ten epochs blow the rounding of float32 up."""
     ours = history_of(run_of(runs, "autodiff")[0])
     theirs = history_of(run_of(runs, engine)[0])
     assert len(ours) == len(theirs)
     for a, b in zip(ours, theirs, strict=True):
-        first = a["epoch"] == 1
         for name in ("train_loss", "test_loss"):
-            assert abs(a[name] - b[name]) < (1e-3 if first else 1e-2), f"{name} after epoch {a['epoch']}"
+            assert abs(a[name] - b[name]) < (1e-3 if FULL else 2e-2), f"{name} after epoch {a['epoch']}"
         for name in ("train_accuracy", "test_accuracy"):
-            assert abs(a[name] - b[name]) < (0.002 if first else 0.01) + 1e-9, (
-                f"{name} after epoch {a['epoch']}"
-            )
+            assert abs(a[name] - b[name]) < (0.002 if FULL else 0.02), f"{name} after epoch {a['epoch']}"
 
 
 # ── flags ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -192,7 +189,7 @@ def test_help_tells_every_flag_and_succeeds():
     done = train("--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    flags = "layers epochs batch-size optimizer lr l2 init activation seed dataset data-dir engine out"
+    flags = "layers epochs batch-size optimizer lr l2 init activation seed dataset data-dir engine out resume"
     for flag in flags.split():
         assert f"--{flag}" in done.stdout
 
@@ -222,7 +219,8 @@ def test_output_that_cannot_show_every_character_is_no_reason_to_stop(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no SIGINT to send")
-def test_an_interrupt_keeps_the_network_and_its_history_and_says_where(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interrupt_keeps_the_network_and_its_history_and_says_where(tmp_path, number):
     # A process started in the background of a shell ignores SIGINT, and so would its children.
     code = (
         "import runpy, signal\n"
@@ -244,11 +242,11 @@ def test_an_interrupt_keeps_the_network_and_its_history_and_says_where(tmp_path)
                 if line.startswith("epoch") and line.split()[1].startswith("2/"):
                     break
             time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode == 130, err
+    assert process.returncode == 128 + number, err
     assert err == ""
     assert out.splitlines()[-1].startswith("interrupted after")
     assert "run" in out.splitlines()[-1].split()[-1]
@@ -423,3 +421,53 @@ def test_other_images_of_the_same_form_are_recorded_as_custom(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "custom" in done.stdout
     assert metrics_of(tmp_path / "run")["dataset"] == "custom"
+
+
+def test_anomaly_names_the_operation_that_gave_the_first_number_not_finite(tmp_path):
+    done = train(*SMALL, "--layers", "784", "20", "10", "--lr", "1e30", "--anomaly", "--out", tmp_path)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    for words in ("--anomaly", "gave", "among", "engines.py:"):
+        assert words in line
+
+
+def test_anomaly_trains_the_same_where_all_is_finite(tmp_path):
+    for name, flags in (("plain", []), ("watched", ["--anomaly"])):
+        assert train(*SMALL, "--out", tmp_path / name, *flags).returncode == 0
+    plain, watched = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("plain", "watched"))
+    assert plain == watched
+
+
+def test_anomaly_looks_into_this_engine_alone():
+    done = train("--engine", "manual", "--anomaly")
+    assert done.returncode == 2
+    assert "leave out --engine manual" in done.stderr
+
+
+def test_a_compiled_run_learns_the_same_and_goes_on_bit_for_bit(tmp_path):
+    flags = [*SMALL, "--layers", "784", "12", "10", "--epochs", "3", "--optimizer", "adam"]
+    for name, more in (("eager", []), ("compiled", ["--jit"])):
+        done = train(*flags, *more, "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    eager, compiled = (history_of(tmp_path / name) for name in ("eager", "compiled"))
+    for a, b in zip(eager, compiled, strict=True):
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-3)
+        assert a["test_accuracy"] == pytest.approx(b["test_accuracy"], abs=0.004)
+
+    process = start(*flags, "--jit", "--out", tmp_path / "cut")
+    while process.poll() is None and not (tmp_path / "cut" / "state.safetensors").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    done = train("--resume", tmp_path / "cut")
+    assert done.returncode == 0, done.stderr
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("compiled", "cut")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(("flags", "words"), [(["--engine", "manual"], "--engine manual"), (["--anomaly"], "--jit")])
+def test_what_cannot_be_compiled_is_one_line(flags, words):
+    done = train("--jit", *flags)
+    assert done.returncode == 2
+    assert f"leave out {words}" in done.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from safetensors.numpy import save as serialize
 
 import nets
 from nets import checkpoint
-from nets.files import replacing
+from nets.files import discard_drafts, replacing
 
 ROOT = Path(__file__).parents[2]
 
@@ -223,42 +222,6 @@ def test_forged_tensors_are_refused(tmp_path, spoil):
         checkpoint.load(forge(tmp_path / "model.safetensors", GOOD, spoil(mlp().state_dict())))
 
 
-def mutations(content, count, seed=0):
-    """Files that differ from a sound one by a few bytes changed, left out, put in or written twice."""
-    rng = np.random.default_rng(seed)
-    (header,) = struct.unpack("<Q", content[:8])
-    for number in range(count):
-        mutant = bytearray(content)
-        for _ in range(rng.integers(1, 4)):
-            at = int(rng.integers(0, 8 + header if number % 4 else len(mutant)))
-            match number % 5:
-                case 0 | 1:
-                    mutant[at] = rng.integers(0, 256)
-                case 2:
-                    del mutant[at : at + int(rng.integers(1, 20))]
-                case 3:
-                    mutant[at:at] = rng.bytes(int(rng.integers(1, 20)))
-                case 4:
-                    mutant[at : at + 1] = rng.choice(list(b'0123456789[]{}",:-eE')).tobytes()[:1]
-        yield bytes(mutant)
-
-
-def test_damaged_files_are_refused_or_read_but_never_break_the_reader(tmp_path):
-    path = tmp_path / "model.safetensors"
-    checkpoint.save(mlp(), path)
-    refused = 0
-    for mutant in mutations(path.read_bytes(), 200):
-        path.write_bytes(mutant)
-        try:
-            model = checkpoint.load(path)
-        except ValueError as error:
-            assert path.name in str(error)  # noqa: PT017
-            refused += 1
-        else:
-            assert isinstance(model, nets.MLP)
-    assert refused > 100
-
-
 # ── files written whole ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -266,6 +229,7 @@ def test_the_new_content_takes_the_place_of_the_old(tmp_path):
     path = tmp_path / "file"
     path.write_text("old")
     with replacing(path) as draft:
+        assert draft in tmp_path.iterdir()
         assert draft.parent == path.parent  # a rename within a folder is atomic
         draft.write_text("new")
         assert path.read_text() == "old"
@@ -305,3 +269,46 @@ def test_a_process_killed_while_writing_leaves_the_old_file(tmp_path):
     )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert path.read_text() == "old"
+    assert len(files_in(tmp_path)) == 2
+    discard_drafts(tmp_path / "another file")
+    assert len(files_in(tmp_path)) == 2
+    discard_drafts(path)
+    assert files_in(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "[a]*?.txt", "…"])
+def test_no_files_but_drafts_of_its_own_are_discarded(tmp_path, name):
+    digits = "0123456789abcdef"
+    drafts = [f".{name}.{digits}.draft", f".{name}.{digits[::-1]}.draft"]
+    others = [
+        name,
+        f".{name}",
+        f"{name}.{digits}.draft",
+        f".{name}.{digits}",
+        f".{name}.old.draft",
+        f".{name}.{digits[:-1]}.draft",
+        f".{name}.{digits}0.draft",
+        f".{name}.{digits.upper()}.draft",
+        f".a.{digits}.draft",
+    ]
+    for file in drafts + others:
+        (tmp_path / file).write_text("precious")
+    discard_drafts(tmp_path / name)
+    assert files_in(tmp_path) == sorted(others)
+
+
+def test_nothing_to_discard_is_no_error(tmp_path):
+    discard_drafts(tmp_path / "file")
+    discard_drafts(tmp_path / "nowhere" / "file")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are otherwise elsewhere")
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o000], ids=oct)
+def test_a_new_file_has_the_permissions_that_the_user_lets_it_have(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        with replacing(tmp_path / "file") as draft:
+            draft.write_text("new")
+    finally:
+        assert os.umask(before) == mask
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask

@@ -1,5 +1,8 @@
 """Optimizers take the steps of their papers, and leave alone what is not theirs to change."""
 
+import copy
+import re
+
 import numpy as np
 import pytest
 
@@ -237,7 +240,7 @@ def test_parameters_keep_their_dtype_and_shape(kind, settings, dtype):
         assert parameter.dtype == dtype
         assert parameter.shape == shape
         assert isinstance(parameter.data, np.ndarray)
-        for value in optimizer.state.get(id(parameter), {}).values():
+        for value in optimizer.state[parameter].values():
             assert isinstance(value, int) or value.dtype == dtype
     if dtype == np.float32:
         wide = parameters()
@@ -253,7 +256,7 @@ def test_a_parameter_without_gradient_is_left_alone(kind, settings):
         optimizer.step()
     np.testing.assert_array_equal(still.data, np.ones(3))
     assert np.all(moved.data != 1)
-    assert id(still) not in optimizer.state
+    assert still not in optimizer.state
 
 
 @every_optimizer
@@ -291,6 +294,162 @@ def test_a_step_between_forward_and_backward_makes_backward_raise(kind, settings
     optimizer.zero_grad()
     nets.cross_entropy(model(x), y).backward()  # computed again, it is right again
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+# ── state ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def decayed(given):
+    """Two groups, as training has them: the matrix, and the rest."""
+    return [{"params": given[:1], "weight_decay": 0.25}, {"params": given[1:]}]
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_optimizer_with_the_state_of_another_goes_on_as_it_would_bit_for_bit(kind, settings, dtype):
+    whole = parameters(dtype)
+    path = run(kind(decayed(whole), **settings), whole, dtype)
+    half = parameters(dtype)
+    first = kind(decayed(half), **settings)
+    for step, g in enumerate(gradients(dtype)):
+        if step == STEPS // 2:
+            half = [nets.Parameter(parameter.data) for parameter in half]
+            second = kind(decayed(half), **settings)
+            second.load_state_dict(first.state_dict())
+            first = second
+        for parameter, array in zip(half, g, strict=True):
+            parameter.grad = Tensor(array)
+        first.step()
+        for parameter, expected_now in zip(half, path[step], strict=True):
+            np.testing.assert_array_equal(parameter.data, expected_now)
+
+
+def test_the_state_has_the_form_that_pytorch_gives_it():
+    given = parameters()
+    optimizer = nets.Adam([{"params": given[1:]}, {"params": given[:1], "lr": 0.5}], weight_decay=0.25)
+    given[0].grad = Tensor(np.ones(given[0].shape))
+    optimizer.step()
+    state = optimizer.state_dict()
+    settings = {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.25}
+    assert state["param_groups"] == [{"params": [0, 1], "lr": 1e-3, **settings}, {"params": [2], "lr": 0.5, **settings}]
+    assert state["state"].keys() == {2}  # the others have never had a gradient
+    assert state["state"][2].keys() == {"t", "m", "v"}
+    assert state["state"][2]["t"] == 1
+    g = 1 + 0.25 * start()[0]
+    np.testing.assert_allclose(state["state"][2]["m"], 0.1 * g)
+    np.testing.assert_allclose(state["state"][2]["v"], 0.001 * g**2)
+
+
+@every_optimizer
+def test_a_state_is_a_copy_and_so_is_what_is_loaded(kind, settings):
+    given, others = parameters(), parameters()
+    optimizer, other = kind(given, **settings), kind(others, **settings)
+    run(optimizer, given)
+    state = optimizer.state_dict()
+    before = copy.deepcopy(state)
+    other.load_state_dict(state)
+    run(optimizer, given)
+    run(other, others)
+    optimizer.lr = other.lr = 7.0
+    np.testing.assert_equal(state, before)
+
+
+def test_the_settings_come_with_the_state():
+    given, others = parameters(), parameters()
+    optimizer, other = nets.SGD(given, lr=0.5, momentum=0.5), nets.SGD(others, lr=0.1)
+    optimizer.param_groups[0]["weight_decay"] = 0.25
+    other.load_state_dict(optimizer.state_dict())
+    assert other.param_groups == [{**optimizer.param_groups[0], "params": others}]
+
+
+def test_a_count_may_be_an_array_without_axes_as_files_have_it():
+    given, others = parameters(), parameters()
+    optimizer, other = nets.Adam(given), nets.Adam(others)
+    run(optimizer, given)
+    state = optimizer.state_dict()
+    state["state"][0]["t"] = np.asarray(state["state"][0]["t"])
+    other.load_state_dict(state)
+    assert type(other.state[others[0]]["t"]) is int
+
+
+def changed(*path, to):
+    """Return a function that changes one thing in a state."""
+
+    def change(state):
+        *way, last = path
+        for key in way:
+            state = state[key]
+        state[last] = to
+
+    return change
+
+
+def removed(*path):
+    def remove(state):
+        *way, last = path
+        for key in way:
+            state = state[key]
+        del state[last]
+
+    return remove
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (removed("state"), "'state'"),
+        (removed("param_groups"), "'param_groups'"),
+        (changed("state", to=None), "items"),
+        (changed("param_groups", to=None), "iter"),
+        (changed("param_groups", to=[]), "[[0], [1, 2]]"),
+        (removed("param_groups", 1), "[[0], [1, 2]]"),
+        (changed("param_groups", 1, "params", to=[1]), "[[0], [1, 2]]"),
+        (changed("param_groups", 1, "params", to=[2, 1]), "[[0], [1, 2]]"),
+        (removed("param_groups", 0, "lr"), "lr"),
+        (changed("param_groups", 0, "momentum", to=0.9), "momentum"),
+        (changed("param_groups", 0, "lr", to=-1.0), "lr must be"),
+        (changed("param_groups", 0, "lr", to=10**400), "lr must be"),
+        (changed("param_groups", 0, "lr", to="fast"), "str"),
+        (changed("param_groups", 0, "betas", to=[0.9]), "betas must be two numbers"),
+        (changed("param_groups", 0, "betas", to=[0.9, 1.0]), "betas must be"),
+        (changed("state", 7, to={}), "7"),
+        (changed("state", -1, to={}), "-1"),
+        (changed("state", "0", to={}), "'0'"),
+        (changed("state", 0, to=None), "keys"),
+        (changed("state", 0, to={}), "['m', 't', 'v']"),
+        (changed("state", 0, to={"velocity": np.zeros((4, 3))}), "velocity"),
+        (removed("state", 2, "t"), "['m', 't', 'v']"),
+        (changed("state", 2, "t", to=-1), "t does not fit"),
+        (changed("state", 2, "t", to=1.5), "float"),
+        (changed("state", 2, "t", to=np.array([1, 2])), "integer"),
+        (changed("state", 0, "m", to=np.zeros((3, 4))), "m does not fit a parameter of shape (4, 3)"),
+        (changed("state", 0, "m", to=0.0), "m does not fit"),
+        (changed("state", 0, "v", to=np.zeros((4, 3), complex)), "complex"),
+        (changed("state", 0, "v", to=np.full((4, 3), "a")), "<U1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_state_that_does_not_fit_is_refused_and_nothing_changes(spoil, told):
+    source, given = parameters(), parameters()
+    other = nets.Adam(decayed(source))
+    run(other, source)
+    state = other.state_dict()
+    spoil(state)
+    optimizer = nets.Adam(decayed(given), lr=0.5)
+    run(optimizer, given)
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=f"Adam: load_state_dict.*{re.escape(told)}"):
+        optimizer.load_state_dict(state)
+    np.testing.assert_equal(optimizer.state_dict(), before)
+
+
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.9}], ids=str)
+def test_the_state_of_another_kind_of_optimizer_is_refused(settings):
+    given = parameters()
+    optimizer = nets.SGD(given, lr=0.1, **settings)
+    run(optimizer, given)
+    with pytest.raises(ValueError, match="load_state_dict"):
+        nets.Adam(parameters()).load_state_dict(optimizer.state_dict())
 
 
 # ── groups ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,6 +505,7 @@ def test_a_setting_may_change_from_step_to_step():
         (nets.SGD, {"lr": 0.1, "nesterov": True}, "SGD.*nesterov.*momentum"),
         (nets.Adam, {"lr": -1.0}, "Adam.*lr.*-1"),
         (nets.Adam, {"betas": (1.0, 0.9)}, "Adam.*betas.*1.0"),
+        (nets.Adam, {"betas": (0.9,)}, "Adam.*betas.*two"),
         (nets.Adam, {"betas": (0.9, -0.1)}, "Adam.*betas.*-0.1"),
         (nets.Adam, {"eps": -1.0}, "Adam.*eps.*-1"),
         (nets.AdamW, {"betas": (0.9, 1.0)}, "AdamW.*betas"),

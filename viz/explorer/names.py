@@ -155,7 +155,8 @@ def _notation(operation: Operation) -> Notation:
     given = [f"{{{i}}}" for i in range(len(operands))]
     attributes = {key: value for key, value in operation.attributes.items() if value is not None}
     given += [f"{key}={{{key}}}" for key, value in attributes.items() if value is not False]
-    return Notation(f"{name.lstrip('_').translate(_BRACES)}({', '.join(given)})", WHOLE)
+    called = f"{name.lstrip('_').translate(_BRACES)}({', '.join(given)})"
+    return Notation(called, WHOLE, called)
 
 
 def rule_of(operation: Operation, index: int) -> str:

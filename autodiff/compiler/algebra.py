@@ -1,0 +1,59 @@
+"""Algebra: say the same with less to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from autodiff.compiler.rewriting import Rewriter, is_number, rewritten
+from autodiff.graph import Graph, Operation, Value
+
+Rule = Callable[[Rewriter, Operation, tuple[Value, ...]], Value | None]
+
+
+def algebra(graph: Graph) -> Graph:
+    """Return the graph after all of the rules below, the first that applies to each operation."""
+
+    def simplify(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
+        for rule in RULES:
+            if value := rule(rewriter, operation, inputs):
+                return value
+        return None
+
+    return rewritten(graph, simplify)
+
+
+def mask_of_relu(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
+    """[z > 0] is [relu(z) > 0]: then z itself need not be kept."""
+    if operation.primitive.name != "relu_backward":
+        return None
+    g, z = inputs
+    a = rewriter.find("relu", z)
+    return rewriter.do("relu_backward", g, a) if a else None
+
+
+def twice_transposed(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
+    """(aᵀ)ᵀ is a."""
+    made_by = inputs[0].operation
+    if operation.primitive.name == "matrix_transpose" and made_by and made_by.primitive.name == "matrix_transpose":
+        return made_by.inputs[0]
+    return None
+
+
+def nothing_to_do(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
+    """a·1, 1·a, a/1, a + 0, 0 + a, a − 0, and a reshaped or summed to its own shape are a."""
+    name, out = operation.primitive.name, operation.output
+    place = _NEUTRAL.get(name)
+    if place:
+        number, places = place
+        for i in places:
+            other = inputs[1 - i]
+            if is_number(inputs[i], number) and (other.shape, other.dtype) == (out.shape, out.dtype):
+                return other
+    same = inputs and (inputs[0].shape, inputs[0].dtype) == (out.shape, out.dtype)
+    return inputs[0] if name in ("reshape", "sum_to", "broadcast_to", "astype", "alias") and same else None
+
+
+_NEUTRAL = {"multiply": (1, (0, 1)), "divide": (1, (1,)), "add": (0, (0, 1)), "subtract": (0, (1,))}
+"""The number that changes nothing, and the operands that it may be."""
+
+RULES: tuple[Rule, ...] = (mask_of_relu, twice_transposed, nothing_to_do)

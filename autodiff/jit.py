@@ -1,0 +1,257 @@
+"""Compile a function: trace it once for each combination of shapes, and from then on run machine code."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autodiff import tape
+from autodiff.compiler.tracing import Arguments, Guard, SourceTracer, TraceError
+from autodiff.graph import Graph
+from autodiff.tape import Array, Variable, tick, unwrap, watching
+from autodiff.tensor import Tensor
+
+if TYPE_CHECKING:
+    from autodiff.compiler.program import Program
+
+__all__ = ["Jit", "TraceError", "jit"]
+
+_MOST_VERSIONS = 8
+
+
+def jit(f: Callable[..., Any], *, without: Collection[str] = ()) -> Jit:
+    """Return f compiled: the first call traces f, and it and all later ones run machine code.
+
+    Args:
+        f: a function of Tensors, arrays and numbers. It may close over modules, optimizers and tensors, call
+            `backward()` and `optimizer.step()`, and return Tensors, also in tuples, lists and dicts.
+        without: names of the compiler's passes to leave out, see `PASSES` in `autodiff/compiler/program.py`.
+
+    It is traced anew for other shapes and dtypes, and when something has changed that decided what was traced: an
+    integer or a string among the arguments, a number or the identity of an array in a closure or a global that f
+    refers to, an attribute of a module (its training flag too), whether an optimizer's setting is 0, whether a `.grad`
+    that f adds to is None. Tensors, parameters, learning rates and an optimizer's memory are read anew at each call.
+    Baked in is what Python computes without the engine: lengths of lists, attributes of objects that are no modules.
+
+    What a compiled call returns is not recorded. A parameter that f itself updates has `.grad` None afterwards; of
+    others the gradient is there, as after f. Where an argument is being differentiated, f runs as it is.
+
+    Raises:
+        TraceError: at its first call, f reads the numbers of a tensor (`.item()`, `if`, a NumPy function on its data):
+            compiled, it could not do so again.
+    """
+    return Jit(f, without)
+
+
+class Jit:
+    """A compiled function. `source`, `graph` and `report()` tell of the version that ran last."""
+
+    def __init__(self, f: Callable[..., Any], without: Collection[str] = ()) -> None:
+        functools.update_wrapper(self, f)
+        self._f = f
+        self._without = without
+        self._versions: dict[Any, list[_Version]] = {}
+        self._last: _Version | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args = _by_position(self._f, args, kwargs)
+        if tape.is_recording() and any(map(_is_differentiated, args)):
+            return self._f(*args)
+        versions = self._versions.setdefault(tuple(map(_signature, args)), [])
+        for version in versions:
+            if version.holds(args):
+                self._last = version
+                return version.run(args)
+        self._last = version = _Version(self._f, self._without)
+        out = version.trace(args)
+        if not version.is_settled:
+            return out
+        versions.insert(0, version)
+        del versions[_MOST_VERSIONS:]
+        return version.run_instead(args)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that was compiled, as the passes have left it."""
+        return self._program.graph
+
+    @property
+    def source(self) -> str:
+        """The Python text that was compiled."""
+        return self._program.source
+
+    def report(self) -> str:
+        """Say what the compiler has made of the function: operations, loops, memory, time."""
+        return self._program.report()
+
+    @property
+    def _program(self) -> Program:
+        if self._last is None:
+            raise RuntimeError(f"{self._f.__name__} has not been called yet, so nothing is compiled")
+        return self._last.program
+
+
+class _Version:
+    """One trace of a function, what must hold for it to be valid, and the program made of it."""
+
+    def __init__(self, f: Callable[..., Any], without: Collection[str]) -> None:
+        self._f = f
+        self._without = without
+
+    def trace(self, args: Arguments) -> Any:
+        """Run the function, and keep what is needed to run it again without it."""
+        self._tracer = tracer = SourceTracer()
+        surroundings = list(_surroundings(self._f))
+        given = [_announced(tracer, arg, i, name) for i, (arg, name) in enumerate(_named(self._f, args))]
+        with watching(tracer):
+            out = self._f(*given)
+        self._out = _with(out, (Tensor.of(unwrap(t)) for t in _tensors(out)))
+        self._left = tracer.finish(list(_tensors(out)))
+        self._guards = [*tracer.guards.values(), *surroundings]
+        self.is_settled = tracer.is_settled
+        return self._out
+
+    def run_instead(self, args: Arguments) -> Any:
+        """Undo what the trace did and do it in machine code, so that the first call gives the bits of any other."""
+        self._tracer.undo()
+        return self.run(args)
+
+    def holds(self, args: Arguments) -> bool:
+        """Whether a call would be traced as it was then."""
+        return all(guard(args) for guard in self._guards)
+
+    @functools.cached_property
+    def program(self) -> Program:
+        """The compiled graph."""
+        from autodiff.compiler.program import Program  # it needs Numba, which the engine itself can do without
+
+        return Program(self._tracer.graph, self._without, f"What {getattr(self._f, '__name__', 'f')} does, in loops.")
+
+    def run(self, args: Arguments) -> Any:
+        """Do what the function does, in machine code."""
+        program, tracer = self.program, self._tracer
+        results = program([tracer.sources[id_](args) for id_ in program.leaf_ids])
+        moment = tick()
+        for variable in tracer.assigned():
+            variable.grad = None
+            variable._changed[0] = moment
+        for entry, number in zip(tracer.numbers(), results[len(results) - len(tracer.numbers()) :], strict=True):
+            entry.holder[entry.key] = type(entry.holder[entry.key])(number)
+        tensors = (Tensor.of(result) for result in results)
+        out = _with(self._out, tensors)
+        for leaf, gradient in zip(self._left, tensors, strict=False):
+            leaf.grad = gradient
+        return out
+
+
+def _announced(tracer: SourceTracer, arg: Any, index: int, name: str) -> Any:
+    """Return an argument as f is handed it: arrays as Tensors, floats as numbers that are followed, others as is."""
+    if isinstance(arg, np.ndarray | np.generic):
+        arg = Tensor(arg)
+    if isinstance(arg, Variable) or type(arg) is float:
+        return tracer.announce(arg, lambda args: unwrap(args[index]), name)
+    return arg
+
+
+def _named(f: Callable[..., Any], args: Arguments) -> Iterator[tuple[Any, str]]:
+    """Yield the arguments with the names of f's parameters."""
+    try:
+        names = [p.name for p in inspect.signature(f).parameters.values() if p.kind == p.POSITIONAL_OR_KEYWORD]
+    except (TypeError, ValueError):
+        names = []
+    for i, arg in enumerate(args):
+        yield arg, names[i] if i < len(names) else f"x{i}"
+
+
+def _by_position(f: Callable[..., Any], args: Arguments, kwargs: dict[str, Any]) -> Arguments:
+    """Return the arguments in the order of f's parameters."""
+    bound = inspect.signature(f).bind(*args, **kwargs)
+    bound.apply_defaults()
+    if bound.kwargs:
+        names = ", ".join(bound.kwargs)
+        raise TypeError(f"jit: {names} can be given by name alone, and compiled functions take all in order")
+    return bound.args
+
+
+def _signature(arg: Any) -> Any:
+    """Return what a version is made for: shape and dtype of an array, the type of a float, and any other value.
+
+    A leaf that requires a gradient is one itself: that is where f leaves the gradient.
+    """
+    array = unwrap(arg)
+    if isinstance(array, np.ndarray | np.generic):
+        return type(arg), array.shape, array.dtype, id(arg) if isinstance(arg, Variable) and arg.tracked else None
+    try:
+        hash(arg)
+    except TypeError:
+        raise TypeError(
+            f"jit: {type(arg).__name__} is no argument for a compiled function; hand over its arrays one by one"
+        ) from None
+    return float if type(arg) is float else (type(arg), arg)
+
+
+def _is_differentiated(arg: Any) -> bool:
+    """Whether an outer function may want the derivative with respect to an argument."""
+    return isinstance(arg, Variable) and arg.tracked and (arg.node is not None or arg.listening)
+
+
+def _surroundings(f: Callable[..., Any], seen: set[int] | None = None) -> Iterator[Guard]:
+    """Yield the numbers and arrays that f refers to in closures and globals, and those that its helpers do."""
+    f = inspect.unwrap(f)
+    f = f.__func__ if isinstance(f, types.MethodType) else f
+    seen = set() if seen is None else seen
+    if not isinstance(f, types.FunctionType) or id(f) in seen:
+        return
+    seen.add(id(f))
+    for cell in f.__closure__ or ():
+        yield from _guards_of(lambda cell=cell: _content(cell), seen)  # type: ignore[misc]
+    for name in f.__code__.co_names:
+        if name in f.__globals__:
+            yield from _guards_of(lambda name=name: f.__globals__.get(name), seen)  # type: ignore[misc]
+
+
+def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[Guard]:
+    value = look()
+    if isinstance(value, types.FunctionType):
+        yield from _surroundings(value, seen)
+    if isinstance(value, int | float | str | tuple) or value is None:
+        yield lambda args: type(now := look()) is type(value) and now == value
+    elif not isinstance(value, types.ModuleType):
+        yield lambda args: look() is value
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it is empty as yet
+        return None
+
+
+def _tensors(out: Any) -> Iterator[Array]:
+    """Yield the Tensors in nested tuples, lists and dicts."""
+    if isinstance(out, Variable):
+        yield out
+    elif isinstance(out, list | tuple):
+        for item in out:
+            yield from _tensors(item)
+    elif isinstance(out, dict):
+        for item in out.values():
+            yield from _tensors(item)
+
+
+def _with(out: Any, tensors: Iterator[Array]) -> Any:
+    """Return the same structure with other Tensors in it."""
+    if isinstance(out, Variable):
+        return next(tensors)
+    if isinstance(out, list | tuple):
+        items = [_with(item, tensors) for item in out]
+        return type(out)(*items) if hasattr(out, "_fields") else type(out)(items)
+    if isinstance(out, dict):
+        return {key: _with(item, tensors) for key, item in out.items()}
+    return out

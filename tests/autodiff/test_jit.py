@@ -1,0 +1,413 @@
+"""A compiled function does what the function does, call after call, and is never silently stale."""
+
+import numpy as np
+import pytest
+
+import autodiff as ad
+import nets
+from autodiff.compiler import store
+from tests.autodiff.cases import random
+from tests.autodiff.compiler.conftest import interpreted
+
+
+@pytest.fixture(autouse=True)
+def _by_python(request, monkeypatch):
+    """Run the emitted loops as Python, but for the tests that ask for Numba."""
+    if "by_numba" not in request.keywords:
+        monkeypatch.setattr(store, "load", interpreted)
+
+
+def training(optimizer, dtype=np.float64, widths=(6, 5, 4, 3), activation="relu"):
+    """A model, its optimizer and its training step, the same each time."""
+    model = nets.MLP(widths, activation, rng=np.random.default_rng(0), dtype=dtype)
+    optimizer = optimizer(model.parameters())
+
+    def step(x, y):
+        loss = nets.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return model, optimizer, step
+
+
+OPTIMIZERS = {
+    "sgd": lambda p: nets.SGD(p, 0.1),
+    "momentum": lambda p: nets.SGD(p, 0.1, momentum=0.9, weight_decay=1e-3),
+    "nesterov": lambda p: nets.SGD(p, 0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: nets.Adam(p, 0.01),
+    "adamw": lambda p: nets.AdamW(p, 0.01),
+}
+
+
+def batch(i, m=7, n=6, classes=3, dtype=np.float64):
+    rng = np.random.default_rng(i)
+    return rng.standard_normal((m, n)).astype(dtype), rng.integers(0, classes, m)
+
+
+def assert_same_course(optimizer, dtype, tolerance, steps=8, **kwargs):
+    """A compiled step and the step itself give the same losses and parameters, the learning rate falling."""
+    model, ours, step = training(optimizer, dtype, **kwargs)
+    twin, theirs, same_step = training(optimizer, dtype, **kwargs)
+    compiled = ad.jit(step)
+    n, classes = model.layer_dims[0], model.layer_dims[-1]
+    for i in range(steps):
+        x, y = batch(i, n=n, classes=classes, dtype=dtype)
+        ours.lr = theirs.lr = 0.1 / (i + 1)
+        np.testing.assert_allclose(compiled(x, y).data, same_step(x, y).data, rtol=tolerance)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        assert p.dtype == dtype
+        np.testing.assert_allclose(p.data, q.data, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_a_step_takes_the_same_course(optimizer, activation):
+    assert_same_course(optimizer, np.float64, 1e-11, activation=activation)
+
+
+@pytest.mark.by_numba
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_a_step_takes_the_same_course_in_machine_code(optimizer):
+    assert_same_course(OPTIMIZERS[optimizer], np.float32, 1e-4)
+
+
+@pytest.mark.by_numba
+def test_threads_share_a_large_step_and_give_the_same():
+    assert_same_course(OPTIMIZERS["sgd"], np.float32, 1e-4, steps=4, widths=(784, 300, 10))
+
+
+def counted(f):
+    """A function, and the list of its calls."""
+    calls = []
+
+    def counting(*args):
+        calls.append(args)
+        return f(*args)
+
+    return counting, calls
+
+
+def test_it_is_traced_once_for_each_shape_and_dtype():
+    f, calls = counted(lambda x: ad.sum(x * x))
+    compiled = ad.jit(f)
+    for _ in range(3):
+        for shape in ((3,), (2, 3)):
+            for dtype in (np.float32, np.float64):
+                x = random(shape).astype(dtype)
+                np.testing.assert_allclose(compiled(x).data, (x * x).sum(), rtol=1e-6)
+    assert len(calls) == 4
+
+
+def test_the_first_call_does_the_step_once():
+    model, _, step = training(OPTIMIZERS["sgd"])
+    twin, _, same_step = training(OPTIMIZERS["sgd"])
+    x, y = batch(0)
+    ad.jit(step)(x, y)
+    same_step(x, y)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-13)
+
+
+def test_structures_of_tensors_come_back_as_they_were():
+    def f(x):
+        return {"a": (x + 1.0, [x * 2.0]), "b": None, "c": "text"}
+
+    compiled = ad.jit(f)
+    for i in range(3):
+        x = random((3,), i)
+        out = compiled(x)
+        np.testing.assert_array_equal(out["a"][0].data, x + 1)
+        np.testing.assert_array_equal(out["a"][1][0].data, x * 2)
+        assert out["b"] is None
+        assert out["c"] == "text"
+
+
+def test_results_own_their_memory():
+    compiled = ad.jit(lambda x: (x, x + 1.0))
+    compiled(random((3,)))
+    x = random((3,), 1)
+    same, first = compiled(x)
+    second = compiled(random((3,), 2))[1]
+    assert not np.shares_memory(first.data, second.data)
+    assert not np.shares_memory(same.data, x)
+
+
+# ── never stale ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_tensors_in_a_closure_are_read_anew():
+    w = ad.Tensor(random((3,)), requires_grad=True)
+    compiled = ad.jit(lambda x: x * w)
+    x = random((3,), 1)
+    for i in range(4):
+        w.data = random((3,), i)
+        np.testing.assert_array_equal(compiled(x).data, x * w.data)
+
+
+def test_arrays_in_a_closure_are_read_anew_and_a_new_one_is_noticed():
+    c = random((3,))
+    compiled = ad.jit(lambda x: x * c)
+    x = random((3,), 1)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(x).data, x * c)
+        c[0] += 1.0
+    c = random((3,), 2)
+    np.testing.assert_array_equal(compiled(x).data, x * c)
+
+
+def test_numbers_in_closures_and_helpers_are_watched():
+    factor = 2.0
+
+    def helper(x):
+        return x * factor
+
+    compiled = ad.jit(lambda x: helper(x) + 1.0)
+    x = random((3,))
+    for factor in (2.0, 2.0, 3.0, 3.0, 2.0):
+        np.testing.assert_array_equal(compiled(x).data, x * factor + 1)
+
+
+SCALE = 2.0
+
+
+def test_globals_are_watched(monkeypatch):
+    compiled = ad.jit(lambda x: x * SCALE)
+    x = random((3,))
+    for value in (2.0, 2.0, 5.0):
+        monkeypatch.setitem(globals(), "SCALE", value)
+        np.testing.assert_array_equal(compiled(x).data, x * value)
+
+
+def test_numbers_among_the_arguments_are_followed_and_never_widen():
+    f, calls = counted(lambda x, factor: x * (1 - factor) / (2 + factor**2))
+    compiled = ad.jit(f)
+    x = random((3,)).astype(np.float32)
+    for i in range(5):
+        out = compiled(x, 0.1 * i)
+        assert out.dtype == np.float32
+        np.testing.assert_allclose(out.data, x * np.float32((1 - 0.1 * i) / (2 + (0.1 * i) ** 2)), rtol=1e-6)
+    assert len(calls) == 1
+
+
+def test_integers_and_texts_among_the_arguments_are_part_of_the_version():
+    compiled = ad.jit(lambda x, axis: ad.sum(x, axis=axis))
+    x = random((2, 3))
+    for axis in (0, 1, 0, 1):
+        np.testing.assert_allclose(compiled(x, axis).data, x.sum(axis))
+
+
+def test_arguments_may_be_given_by_name():
+    compiled = ad.jit(lambda x, scale=2.0: x * scale)
+    x = random((3,))
+    np.testing.assert_array_equal(compiled(x=x).data, x * 2)
+    np.testing.assert_array_equal(compiled(x, scale=3.0).data, x * 3)
+
+
+def test_a_list_of_arrays_is_refused_and_the_way_out_told():
+    with pytest.raises(TypeError, match="one by one"):
+        ad.jit(lambda xs: xs[0])([random((3,))])
+
+
+def test_each_leaf_among_the_arguments_gets_its_own_gradient():
+    compiled = ad.jit(lambda x: ad.sum(x**3).backward())
+    leaves = [ad.Tensor(random((3,), i), requires_grad=True) for i in range(3)]
+    for _ in range(2):
+        for x in leaves:
+            compiled(x)
+    for x in leaves:
+        np.testing.assert_allclose(x.grad.data, 2 * 3 * x.data**2, rtol=1e-12)
+
+
+class Scaled(nets.Module):
+    def __init__(self):
+        self.factor = 2.0
+
+    def forward(self, x):
+        return x * self.factor if self.training else x
+
+
+def test_a_modules_attributes_and_mode_are_watched():
+    module = Scaled()
+    compiled = ad.jit(lambda x: module(x))
+    x = random((3,))
+    for _ in range(2):
+        module.train()
+        np.testing.assert_array_equal(compiled(x).data, x * module.factor)
+        module.factor += 1.0
+        np.testing.assert_array_equal(compiled(x).data, x * module.factor)
+        module.eval()
+        np.testing.assert_array_equal(compiled(x).data, x)
+
+
+def test_a_replaced_parameter_is_noticed():
+    model = nets.Linear(3, 2, rng=np.random.default_rng(0), dtype=np.float64)
+    compiled = ad.jit(lambda x: model(x))
+    x = random((4, 3))
+    for i in range(3):
+        np.testing.assert_allclose(compiled(x).data, x @ model.weight.data + model.bias.data)
+        model.weight = nets.Parameter(random((3, 2), i))
+    np.testing.assert_allclose(compiled(x).data, x @ model.weight.data + model.bias.data)
+
+
+def test_a_setting_that_becomes_zero_or_not_is_noticed():
+    model, optimizer, step = training(OPTIMIZERS["momentum"])
+    twin, theirs, same_step = training(OPTIMIZERS["momentum"])
+    compiled = ad.jit(step)
+    for i in range(9):
+        x, y = batch(i)
+        for o in (optimizer, theirs):
+            o.param_groups[0]["weight_decay"] = 0.0 if i % 3 == 2 else 1e-2
+        compiled(x, y), same_step(x, y)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-11)
+
+
+def test_weights_loaded_between_two_calls_are_used():
+    model, _, step = training(OPTIMIZERS["adam"])
+    compiled = ad.jit(step)
+    x, y = batch(0)
+    start = model.state_dict()
+    losses = []
+    for _ in range(4):
+        model.load_state_dict(start)
+        losses.append(compiled(x, y).item())
+    assert losses == pytest.approx([losses[0]] * 4, rel=1e-12)
+
+
+# ── gradients ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_gradients_are_left_as_backward_leaves_them():
+    w = ad.Tensor(random((3,)), requires_grad=True)
+
+    def f(x):
+        (ad.exp(w * x)).sum().backward()
+
+    compiled = ad.jit(f)
+    wanted = np.zeros(3)
+    for i in range(5):
+        x = random((3,), i)
+        compiled(x)
+        wanted = wanted + x * np.exp(w.data * x)
+        np.testing.assert_allclose(w.grad.data, wanted, rtol=1e-12)
+    w.grad = None
+    compiled(x)
+    np.testing.assert_allclose(w.grad.data, x * np.exp(w.data * x), rtol=1e-12)
+
+
+def test_a_parameter_that_is_updated_has_no_gradient_left():
+    model, _, step = training(OPTIMIZERS["sgd"])
+    compiled = ad.jit(step)
+    for i in range(3):
+        compiled(*batch(i))
+        assert all(p.grad is None for p in model.parameters())
+
+
+def test_an_update_within_a_compiled_step_forbids_the_old_tape():
+    model, _, step = training(OPTIMIZERS["sgd"])
+    compiled = ad.jit(step)
+    compiled(*batch(0)), compiled(*batch(1))
+    loss = nets.cross_entropy(model(batch(2)[0]), batch(2)[1])
+    compiled(*batch(3))
+    with pytest.raises(ad.GradientError, match="changed"):
+        loss.backward()
+
+
+def test_transformations_can_be_compiled():
+    compiled = ad.jit(ad.grad(lambda x: ad.sum(ad.sin(x) ** 2)))
+    for i in range(3):
+        x = random((4,), i)
+        np.testing.assert_allclose(compiled(x).data, np.sin(2 * x), rtol=1e-12)
+    second = ad.jit(ad.hessian(lambda x: ad.sum(x**3)))
+    for i in range(3):
+        x = random((3,), i)
+        np.testing.assert_allclose(second(x).data, np.diag(6 * x), rtol=1e-12)
+
+
+def test_where_an_outer_function_is_differentiated_it_runs_as_it_is():
+    compiled = ad.jit(lambda x: ad.sum(x**3))
+    x = random((3,))
+    compiled(x), compiled(x)
+    np.testing.assert_allclose(ad.grad(compiled)(x).data, 3 * x**2)
+    np.testing.assert_allclose(ad.grad(lambda x: compiled(x * 2.0))(x).data, 24 * x**2)
+
+
+# ── what cannot be followed ─────────────────────────────────────────────────────────────────────────────
+
+REFUSED = {
+    "item": lambda x: x * x.sum().item(),
+    "float": lambda x: x * float(x.sum()),
+    "data": lambda x: x * x.data,
+    "numpy": lambda x: x * x.detach().numpy(),
+    "an array function": lambda x: x * np.median(x),
+    "asarray": lambda x: x * np.asarray(x),
+    "a branch": lambda x: x if x.sum() > 0 else -x,
+    "tolist": lambda x: x * sum(x.tolist()),
+}
+
+
+@pytest.mark.parametrize("f", REFUSED.values(), ids=REFUSED)
+def test_what_a_trace_cannot_follow_is_an_error_that_names_the_line(f):
+    with pytest.raises(ad.TraceError, match="reads the numbers of") as error:
+        ad.jit(f)(random((3,)))
+    assert "test_jit.py:" in str(error.value)
+    assert "ad.where" in str(error.value)
+
+
+def test_a_branch_on_a_number_that_is_computed_is_an_error():
+    with pytest.raises(ad.TraceError, match="computed anew"):
+        ad.jit(lambda x, s: x if s * 2 > 1 else -x)(random((3,)), 0.5)
+
+
+def test_a_branch_on_a_number_that_is_given_is_watched():
+    compiled = ad.jit(lambda x, s: x * s if s else x)
+    x = random((3,))
+    for s in (0.5, 0.25, 0.0, 0.5, 0.0):
+        np.testing.assert_array_equal(compiled(x, s).data, x * s if s else x)
+
+
+def test_an_error_leaves_no_version_behind():
+    compiled = ad.jit(lambda x: x @ x)
+    with pytest.raises(ValueError, match="matmul"):
+        compiled(np.ones((2, 3)))
+    np.testing.assert_array_equal(compiled(np.eye(2)).data, np.eye(2))
+
+
+def test_a_wrong_label_in_a_compiled_step_is_an_error_and_the_next_call_is_right():
+    model, _, _ = training(OPTIMIZERS["sgd"])
+    compiled = ad.jit(lambda x, y: nets.cross_entropy(model(x), y))
+    x, y = batch(0)
+    wanted = compiled(x, y).item()
+    with pytest.raises(IndexError, match="out of range"):
+        compiled(x, np.full_like(y, 3))
+    assert compiled(x, y).item() == pytest.approx(wanted, rel=1e-13)
+
+
+# ── what it tells ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_tells_its_text_its_graph_and_a_report():
+    _, _, step = training(OPTIMIZERS["sgd"])
+    compiled = ad.jit(step)
+    with pytest.raises(RuntimeError, match="not been called"):
+        _ = compiled.source
+    compiled(*batch(0))
+    assert "for i0 in range" in compiled.source
+    assert len(compiled.graph) > 20
+    for word in ("operations", "compiled to", "memory", "compiled in"):
+        assert word in compiled.report()
+    assert compiled.__name__ == "step"
+
+
+@pytest.mark.by_numba
+def test_equal_calls_give_equal_bits():
+    results = []
+    for _ in range(2):
+        model, _, step = training(OPTIMIZERS["adam"], np.float32)
+        compiled = ad.jit(step)
+        for i in range(6):
+            compiled(*batch(i, dtype=np.float32))
+        results.append([p.data.tobytes() for p in model.parameters()])
+    assert results[0] == results[1]

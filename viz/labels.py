@@ -1,0 +1,62 @@
+"""What is written in a picture, in text that means itself whatever it holds."""
+
+from __future__ import annotations
+
+import graphviz
+import numpy as np
+
+from autodiff.graph import Value
+from viz import style
+
+_LONGEST = 80
+
+
+def text(*lines: str) -> str:
+    """Return a label that reads as the lines do, whatever they hold; one that is too long is cut."""
+    label: str = graphviz.nohtml(r"\n".join(map(_literal, lines)))
+    return label
+
+
+def beside(*lines: str) -> str:
+    """Return the label of an arrow, a little away from it."""
+    return text(*(f"  {line}  " for line in lines))
+
+
+def _literal(line: str) -> str:
+    """Write a line so that DOT takes nothing in it for markup; what cannot be printed becomes a white question mark."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    cut = printable if len(printable) <= _LONGEST else printable[: _LONGEST - 1] + "…"
+    return cut.replace("\\", "\\\\").replace("&", "&amp;")
+
+
+def describe(value: Value, kind: str) -> list[str]:
+    """Return the lines of a value: its name, its number if it is one, shape and dtype, and the norm of its gradient."""
+    name = value.name or value.path or called(kind)
+    if value.path and value.path != name:
+        name += f" ({value.path})"
+    if np.size(value.data) == 1 and kind in ("constant", "output"):
+        name += f" = {np.asarray(value.data).item():.4g}"
+    lines = [name, f"{shape_text(value.shape)} {value.dtype}"]
+    if value.cotangent is not None:
+        norm = np.linalg.norm(np.asarray(value.cotangent.data, np.float64).ravel())
+        lines.append(f"‖grad‖ = {norm:.4g}")
+    elif kind != "constant" and value.dtype.kind == "f":
+        lines.append("grad: not computed")
+    return lines
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write a shape."""
+    return str(shape) if shape else "scalar"
+
+
+def is_plain(attribute: object) -> bool:
+    """Whether an attribute is told in a few letters: a number, a word or a short tuple of numbers."""
+    if isinstance(attribute, tuple):
+        return len(attribute) <= 4 and all(isinstance(item, int) for item in attribute)
+    return isinstance(attribute, bool | int | float | str)
+
+
+def called(kind: str) -> str:
+    """Return what a kind of value is called, without an example."""
+    return style.TITLES[kind].partition(",")[0]
