@@ -134,11 +134,15 @@ class Names:
 def expression(operation: Operation) -> list[Part]:
     """Return an operation in the notation of mathematics, [0, "·", 1], or as ["name(", 0, ", ", 1, ")"]."""
     parts: list[Part] = []
+    text = ""
     for literal, place, _, _ in Formatter().parse(_notation(operation).template):
-        parts.append(literal)
-        if place is not None:
-            parts.append(int(place) if place.isdigit() else _attribute(operation.attributes[place]))
-    return [part for part in parts if part != ""]
+        text += literal
+        if place is not None and place.isdigit():
+            parts += [text, int(place)]
+            text = ""
+        elif place is not None:
+            text += _attribute(operation.attributes[place])
+    return [part for part in (*parts, text) if part != ""]
 
 
 def _notation(operation: Operation) -> Notation:

@@ -54,6 +54,15 @@ def visit(browser, tmp_path) -> Iterator:
     assert problems == []
 
 
+def wait_until(tab, condition):
+    """Wait until an expression holds in the page; Playwright's own way would be an eval, which the page forbids."""
+    for _ in range(200):
+        if tab.evaluate(condition):
+            return
+        tab.wait_for_timeout(25)
+    raise AssertionError(f"it never came to be that {condition}")
+
+
 def without_tensorflow(name):
     """An engine that is not there: it takes seconds to import, and other tests ask it."""
     raise UserError(f"{name} is not asked here")

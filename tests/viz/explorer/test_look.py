@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.viz.explorer.conftest import wait_until
+
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 WAYS = list(itertools.product([360, 1280], ["light", "dark"]))
 
@@ -86,7 +88,7 @@ def test_a_change_of_the_system_s_scheme_is_followed(visit, toy_page):
     cell = "document.querySelector('#drawing .cell').getAttribute('fill')"
     light = tab.evaluate(cell)
     tab.emulate_media(color_scheme="dark")
-    tab.wait_for_function(f"{cell} !== '{light}'")
+    wait_until(tab, f"{cell} !== '{light}'")
 
 
 def test_kinds_differ_by_shape_and_not_by_colour_alone(visit, toy_page):
@@ -136,7 +138,7 @@ def test_dragging_the_wheel_and_the_buttons_move_and_zoom(visit, toy_page):
     moved = tab.evaluate("({...camera})")
     assert (moved["x"] - before["x"], moved["y"] - before["y"]) == (60, -30)
     tab.mouse.wheel(0, 50)
-    tab.wait_for_function(f"camera.y === {moved['y'] - 50}")
+    wait_until(tab, f"camera.y === {moved['y'] - 50}")
     tab.click("#zoom-in")
     assert tab.evaluate("camera.scale") == pytest.approx(1.25 * before["scale"])
     tab.click("#fit")

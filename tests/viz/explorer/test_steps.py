@@ -5,7 +5,7 @@ import numpy as np
 import autodiff as ad
 import nets
 from autodiff.graph import Graph
-from viz.explorer.names import Names, rule_in_shapes, rule_of
+from viz.explorer.names import Names, expression, rule_in_shapes, rule_of
 from viz.explorer.steps import gradients_complete, steps_of
 
 
@@ -168,6 +168,12 @@ def test_parentheses_stand_where_they_are_needed_and_nowhere_else():
     names = Names(graph)
     written = [names.write(value.operation) for value in graph.outputs]
     assert written == ["(a + b)₁ ∘ c", "a ∘ b + c", "a ∘ b·c", "a·b·c", "a − (b − c)", "−(a + b)₂"]
+
+
+def test_an_expression_is_text_and_places_in_turn():
+    graph = ad.trace(lambda x: (x[:, None], ad.sum(x, axis=(0, 1), keepdims=True), x @ x.mT), np.ones((2, 2)))
+    parts = [expression(operation) for operation in graph]
+    assert parts == [[0, "[:, None]"], ["sum(", 0, ", axis=(0, 1), keepdims=True)"], [0, "ᵀ"], [0, "·", 1]]
 
 
 def test_a_rule_that_cannot_be_run_on_symbols_is_named_at_least():

@@ -1,6 +1,6 @@
 """The page walks through the trace, step by step, forth and back, and an address names the moment."""
 
-from tests.viz.explorer.conftest import replayed
+from tests.viz.explorer.conftest import replayed, wait_until
 from viz.explorer.steps import steps_of
 
 
@@ -149,7 +149,7 @@ def test_the_address_names_the_moment_and_restores_it(visit, toy, toy_page):
     assert snapshot(other) == snapshot(tab)
     assert other.inner_text("#value-title") == "W₂"
     other.evaluate("location.hash = '#step=9'")
-    other.wait_for_function("state.step === 9 && state.chosen === null")
+    wait_until(other, "state.step === 9 && state.chosen === null")
     other.keyboard.press("Escape")
     assert other.evaluate("location.hash") == "#step=9"
 
