@@ -146,6 +146,8 @@ def walk(
         seed = unwrap(seed)
     elif not isinstance(seed, Variable):
         seed = variables[-1].result_type.of(seed)
+        if watcher:
+            watcher.made(seed)
     among = {id(variable) for variable in variables}
     owned = {id(variable) for variable in kept}
     kept_cotangents: dict[int, Array] = {}

@@ -32,14 +32,17 @@ def jit(f: Callable[..., Any], *, without: Collection[str] = ()) -> Jit:
             `backward()` and `optimizer.step()`, and return Tensors, also in tuples, lists and dicts.
         without: names of the compiler's passes to leave out, see `PASSES` in `autodiff/compiler/program.py`.
 
-    It is traced anew for other shapes and dtypes, and when something has changed that decided what was traced: an
-    integer or a string among the arguments, a number or the identity of an array in a closure or a global that f
-    refers to, an attribute of a module (its training flag too), whether an optimizer's setting is 0, whether a `.grad`
-    that f adds to is None. Tensors, parameters, learning rates and an optimizer's memory are read anew at each call.
-    Baked in is what Python computes without the engine: lengths of lists, attributes of objects that are no modules.
+    It is traced anew for other shapes and dtypes, and when something has changed that decided what was traced: a plain
+    number or a string among the arguments (hand over `np.asarray(rate)` for one that changes often), a number or the
+    identity of an array in a closure or a global that f or a function it names refers to, an attribute of a module
+    (its training flag too), whether an optimizer's setting is 0, whether a `.grad` that f adds to is None. Tensors,
+    parameters, learning rates and an optimizer's memory are read anew at each call. Baked in is what Python computes
+    without the engine: what lists and dicts hold, attributes of objects that are no modules, globals of a lambda
+    written within f.
 
-    What a compiled call returns is not recorded. A parameter that f itself updates has `.grad` None afterwards; of
-    others the gradient is there, as after f. Where an argument is being differentiated, f runs as it is.
+    What a compiled call returns is not recorded. A parameter that f updates and whose gradient it resets has `.grad`
+    None afterwards; of others the gradient is there, as after f. Where an argument is being differentiated, and within
+    another compiled function, f runs as it is.
 
     Raises:
         TraceError: at its first call, f reads the numbers of a tensor (`.item()`, `if`, a NumPy function on its data):
@@ -61,9 +64,9 @@ class Jit:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
             args = _by_position(self._f, args, kwargs)
-        if tape.is_recording() and any(map(_is_differentiated, args)):
+        if tape.watcher() or (tape.is_recording() and any(map(_is_differentiated, args))):
             return self._f(*args)
-        versions = self._versions.setdefault(tuple(map(_signature, args)), [])
+        versions = self._versions.setdefault((tape.is_recording(), *map(_signature, args)), [])
         for version in versions:
             if version.holds(args):
                 self._last = version
@@ -75,6 +78,10 @@ class Jit:
         versions.insert(0, version)
         del versions[_MOST_VERSIONS:]
         return version.run_instead(args)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Be a method where f is one."""
+        return self if instance is None else types.MethodType(self, instance)
 
     @property
     def graph(self) -> Graph:
@@ -109,10 +116,15 @@ class _Version:
         self._tracer = tracer = SourceTracer()
         surroundings = list(_surroundings(self._f))
         given = [_announced(tracer, arg, i, name) for i, (arg, name) in enumerate(_named(self._f, args))]
-        with watching(tracer):
-            out = self._f(*given)
+        try:
+            with watching(tracer):
+                out = self._f(*given)
+        except BaseException:
+            tracer.undo()
+            raise
         self._out = _with(out, (Tensor.of(unwrap(t)) for t in _tensors(out)))
         self._left = tracer.finish(list(_tensors(out)))
+        self._forgotten = tracer.forgotten()
         self._guards = [*tracer.guards.values(), *surroundings]
         self.is_settled = tracer.is_settled
         return self._out
@@ -139,8 +151,9 @@ class _Version:
         results = program([tracer.sources[id_](args) for id_ in program.leaf_ids])
         moment = tick()
         for variable in tracer.assigned():
-            variable.grad = None
             variable._changed[0] = moment
+        for variable in self._forgotten:
+            variable.grad = None
         for entry, number in zip(tracer.numbers(), results[len(results) - len(tracer.numbers()) :], strict=True):
             entry.holder[entry.key] = type(entry.holder[entry.key])(number)
         tensors = (Tensor.of(result) for result in results)
@@ -151,10 +164,12 @@ class _Version:
 
 
 def _announced(tracer: SourceTracer, arg: Any, index: int, name: str) -> Any:
-    """Return an argument as f is handed it: arrays as Tensors, floats as numbers that are followed, others as is."""
+    """Return an argument as f is handed it: arrays as Tensors, each with an array object of its own, others as is."""
     if isinstance(arg, np.ndarray | np.generic):
-        arg = Tensor(arg)
-    if isinstance(arg, Variable) or type(arg) is float:
+        arg = Tensor(np.asarray(arg)[...])
+    elif isinstance(arg, Variable) and not arg.tracked:
+        arg = Tensor(arg._data[...], name=arg.name)
+    if isinstance(arg, Variable):
         return tracer.announce(arg, lambda args: unwrap(args[index]), name)
     return arg
 
@@ -180,7 +195,7 @@ def _by_position(f: Callable[..., Any], args: Arguments, kwargs: dict[str, Any])
 
 
 def _signature(arg: Any) -> Any:
-    """Return what a version is made for: shape and dtype of an array, the type of a float, and any other value.
+    """Return what a version is made for: shape and dtype of an array, and any other value with its type.
 
     A leaf that requires a gradient is one itself: that is where f leaves the gradient.
     """
@@ -193,7 +208,7 @@ def _signature(arg: Any) -> Any:
         raise TypeError(
             f"jit: {type(arg).__name__} is no argument for a compiled function; hand over its arrays one by one"
         ) from None
-    return float if type(arg) is float else (type(arg), arg)
+    return (tuple, *map(_signature, arg)) if type(arg) is tuple else (type(arg), arg)
 
 
 def _is_differentiated(arg: Any) -> bool:
@@ -218,12 +233,19 @@ def _surroundings(f: Callable[..., Any], seen: set[int] | None = None) -> Iterat
 
 def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[Guard]:
     value = look()
-    if isinstance(value, types.FunctionType):
+    if isinstance(value, types.FunctionType | Jit):
         yield from _surroundings(value, seen)
-    if isinstance(value, int | float | str | tuple) or value is None:
-        yield lambda args: type(now := look()) is type(value) and now == value
-    elif not isinstance(value, types.ModuleType):
-        yield lambda args: look() is value
+    if not isinstance(value, types.ModuleType):
+        yield lambda args: _same(look(), value)
+
+
+def _same(now: Any, then: Any) -> bool:
+    """Whether something is what it was: numbers and texts by value, tuples part by part, all else by identity."""
+    if isinstance(then, tuple):
+        return type(now) is type(then) and len(now) == len(then) and all(map(_same, now, then))
+    if isinstance(then, int | float | str):
+        return type(now) is type(then) and bool(now == then)
+    return now is then
 
 
 def _content(cell: Any) -> Any:

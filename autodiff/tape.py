@@ -156,6 +156,12 @@ class Watcher:
     def assign(self, variable: Variable, value: Array) -> None:
         """See a variable about to be given the numbers of another value."""
 
+    def made(self, variable: Variable) -> None:
+        """See a variable that the engine has made of a constant."""
+
+    def depends(self, look: Callable[[], Any]) -> None:
+        """See that what is done next depends on which object `look` gives."""
+
     def held(self, holder: MutableMapping[str, Any], key: str) -> Any:
         """Return an entry of a mapping, an optimizer's setting or memory, as something that a trace can follow."""
         return holder[key]

@@ -99,6 +99,7 @@ class Optimizer:
         """Move a parameter by operations that a trace sees."""
         watcher = tape.watcher()
         assert watcher is not None
+        watcher.depends(lambda: self.state.get(parameter))
         memory = {key: watcher.held(state, key) for key in state}
         given = {key: watcher.held(settings, key) for key in settings if key != "params"}
         θ = self.update(parameter.detach(), parameter.grad.detach(), memory, given)

@@ -136,15 +136,24 @@ class Program:
     def _call(self, step: Call | Numbers, held: dict[int, Array]) -> None:
         """Run an operation's own kernel."""
         operation = step.operation
-        inputs = [_as_traced(v, held) for v in operation.inputs]
+        inputs = [self._as_traced(v, held) for v in operation.inputs]
         result = operation.primitive.kernel(*inputs, **operation.attributes)
         out = operation.output
         held[out.id] = float(result) if is_weak(out) else np.array(result, order="C").reshape(out.shape or (1,))
 
     def _output(self, value: Value, held: dict[int, Array]) -> Array:
-        array = _as_traced(value, held)
+        array = self._as_traced(value, held)
         shared = value.operation is None or value.id in self._in_place
         return array.copy() if shared and isinstance(array, np.ndarray) else array
+
+
+    def _as_traced(self, value: Value, held: dict[int, Array]) -> Array:
+        """Return the array of a value in its own shape; the memory of a number has one axis."""
+        stands_for = self._in_place.get(value.id, value)
+        if stands_for.id not in held:
+            return value.data
+        array = held[stands_for.id]
+        return array if is_weak(value) else array.reshape(value.shape)
 
 
 class _Function:
@@ -175,14 +184,6 @@ def aligned(size: int) -> np.ndarray:
 
 LATE = 2e-10
 """Seconds for each multiplication after which a team of threads is late."""
-
-
-def _as_traced(value: Value, held: dict[int, Array]) -> Array:
-    """Return the array of a value in its own shape; the memory of a number has one axis."""
-    if value.id not in held:
-        return value.data
-    array = held[value.id]
-    return array if is_weak(value) else array.reshape(value.shape)
 
 
 def _written_over(plan: Plan) -> dict[int, Value]:

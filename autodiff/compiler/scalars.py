@@ -58,6 +58,8 @@ def is_elementwise(operation: Operation) -> bool:
 def text(operation: Operation, operands: list[str]) -> str:
     """Write an operation on numbers that are given as texts; the result is of the output's type."""
     name, out = operation.primitive.name, operation.output
+    if name == "astype" and out.dtype == bool:
+        return f"{_whole(operands[0])} != 0"
     dtype = _computes_in(operation)
     kept = range(len(operands)) if name in LOGICAL else AS_THEY_ARE.get(name, ())
     cast = [

@@ -46,7 +46,7 @@ class SourceTracer(Tracer):
         self._entries: dict[tuple[int, str], Entry] = {}
         self._owners: dict[int, Variable] = {}
         self._gradients: dict[int, tuple[Variable, Any]] = {}
-        self._reset: set[int] = set()
+        self._reset: dict[int, Variable] = {}
         self._kind: type[Variable] = Variable
 
     # ── leaves ──────────────────────────────────────────────────────────────────────────────────────────
@@ -62,17 +62,32 @@ class SourceTracer(Tracer):
 
     def add(self, array: Array, kind: Kind, name: str | None = None) -> Value:
         """Add a value; of a leaf that nobody has announced, note how to read it anew."""
-        value = super().add(array, kind, name)
-        if kind in ("constant", "parameter"):
+        is_read = kind != "result" and isinstance(array, Variable | np.ndarray)
+        value = super().add(array, "input" if is_read and kind == "constant" else kind, name)
+        if is_read:
             if isinstance(array, Variable):
+                tracked = array.tracked
+                self.guards[id(array), "tracked"] = lambda args: array.tracked is tracked
                 owner = self._owners.get(id(array))
                 self.sources[value.id] = (
                     _reading_gradient(owner) if owner is not None else lambda args: array._data
                 )
                 self._note(array)
-            elif isinstance(array, np.ndarray) and array.ndim:
+            else:
                 self.sources[value.id] = lambda args: array
         return value
+
+    def made(self, variable: Variable) -> None:
+        """Add a constant that is the same in each call."""
+        if variable._data.ndim:
+            self.add(variable, "constant")
+        else:
+            super().add(variable, "constant")
+
+    def depends(self, look: Callable[[], Any]) -> None:
+        """Keep an eye on which object something is."""
+        then = look()
+        self.guards[id(then), "is"] = lambda args: look() is then
 
     def _note(self, leaf: Variable) -> None:
         """Keep an eye on the gradient of a leaf: f may add to it."""
@@ -119,7 +134,7 @@ class SourceTracer(Tracer):
 
     def reset(self, variable: Variable) -> None:
         """Note that it does not matter what gradient a variable had before the call."""
-        self._reset.add(id(variable))
+        self._reset[id(variable)] = variable
 
     def enter(self, module: Any) -> None:
         """Keep an eye on the attributes of each module."""
@@ -139,7 +154,7 @@ class SourceTracer(Tracer):
         kept = []
         for variable in self.leaves:
             gradient = variable.grad
-            if id(variable) in self._assigned:
+            if id(variable) in self._assigned and id(variable) in self._reset:
                 variable.grad = None
             elif gradient is not None and id(gradient._data) in self._values and id(gradient) not in self._owners:
                 kept.append(variable)
@@ -155,6 +170,10 @@ class SourceTracer(Tracer):
             entry.holder[entry.key] = entry.before
         for variable, gradient in self._gradients.values():
             variable.grad = gradient
+
+    def forgotten(self) -> list[Variable]:
+        """Return the variables that have no gradient afterwards, whatever they had before."""
+        return [variable for variable in self._reset.values() if variable.grad is None]
 
     def assigned(self) -> list[Variable]:
         """Return the variables that were given new numbers."""
