@@ -21,7 +21,7 @@ from autodiff.tape import primitive, registry
 from tests.autodiff.domains import DOMAINS, dtypes, singles
 from tests.autodiff.trials import Trial, arrays, inner, is_real, random_like, trials
 
-EXAMPLES = 40
+EXAMPLES = 30
 """For each promise of each primitive."""
 
 
