@@ -1,16 +1,47 @@
-"""What emitted code calls: the matrix product by rows, and functions of one number."""
+"""What emitted code calls: arrays at addresses, the rows of a part, the matrix product, and functions of one number."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
 
 from autodiff.kernels.compiled_matmul import product_of_rows
+from autodiff.kernels.simd import ROWS
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["compiled", "place", "product_of_rows", "rows_of", "sigmoid", "softplus"]
+__all__ = ["array", "part_of", "piece", "place", "product_of_rows", "sigmoid", "softplus"]
+
+SIGNATURE = types.void(types.int64, types.int64, types.CPointer(types.int64))
+
+piece: Callable[[Callable[..., None]], Any] = cfunc(SIGNATURE, cache=True, error_model="numpy")
+"""Compile a function `(part, parts, memory)`: it does one of so many parts, and finds its arrays at the addresses in
+`memory`."""
+
+
+@intrinsic
+def _pointer(typing: Any, address: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), generate
+
+
+@njit(inline="always")
+def array(address: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return the array of a shape and dtype, C-contiguous, that lies at an address."""
+    return carray(_pointer(address), shape, dtype)
+
+
+@compiled
+def part_of(rows: int, part: int, parts: int) -> tuple[int, int]:
+    """Return where a part of the rows begins and ends; all but the last end at a whole tile of the matrix product."""
+    each = -(-rows // (parts * ROWS)) * ROWS
+    return min(part * each, rows), min((part + 1) * each, rows)
 
 
 @njit(inline="always")
@@ -22,13 +53,6 @@ def place(index: int, n: int, out_of_range: Any) -> int:
         out_of_range[0] = 1
         return 0
     return index
-
-
-@compiled
-def rows_of(part: int, parts: int, rows: int, multiple: int) -> tuple[int, int]:
-    """Return where a part of the rows begins and ends; all but the last end at a multiple."""
-    each = -(-rows // (parts * multiple)) * multiple
-    return min(part * each, rows), min((part + 1) * each, rows)
 
 
 @compiled

@@ -7,14 +7,14 @@ import autodiff as ad
 import nets
 from autodiff.compiler import store
 from tests.autodiff.cases import random
-from tests.autodiff.compiler.conftest import interpreted
+from tests.autodiff.compiler.conftest import let_python_run_it
 
 
 @pytest.fixture(autouse=True)
 def _by_python(request, monkeypatch):
     """Run the emitted loops as Python, but for the tests that ask for Numba."""
     if "by_numba" not in request.keywords:
-        monkeypatch.setattr(store, "load", interpreted)
+        let_python_run_it(monkeypatch)
 
 
 def training(optimizer, dtype=np.float64, widths=(6, 5, 4, 3), activation="relu"):

@@ -1,43 +1,85 @@
 """The emitted text, run by Python itself: the same loops, one number at a time, without waiting for a compiler."""
 
+import ctypes
 import types
+from math import prod
 
 import numpy as np
 import pytest
 
-from autodiff.compiler import runtime, store
+from autodiff.compiler import machine, runtime, scheduling, store
+
+FUNCTIONS = {}
+"""What stands for machine code, by its address."""
 
 
-def as_it_is(function=None, **options):
-    """Numba's decorator, doing nothing."""
-    return function if function else as_it_is
+class Piece:
+    """A function that has an address, as a compiled one has."""
+
+    def __init__(self, function):
+        self.address = len(FUNCTIONS) + 1
+        FUNCTIONS[self.address] = function
+
+
+def array(address, shape, dtype):
+    """The array at an address."""
+    buffer = (ctypes.c_byte * (prod(shape) * np.dtype(dtype).itemsize)).from_address(int(address))
+    return np.frombuffer(buffer, dtype).reshape(shape)
 
 
 def product(a, b, c, top, bottom):
     c[top:bottom] = a[top:bottom] @ b
 
 
+def part_of(rows, part, parts):
+    """Where a part of the rows begins and ends."""
+    return rows * part // parts, rows * (part + 1) // parts
+
+
 def interpreted(source):
     """The module of a source, its functions left to Python."""
-    text = source.replace("from numba import njit, prange", "").replace(
-        source[source.index("from autodiff.compiler.runtime") :].splitlines()[0], ""
-    )
+    line = next(line for line in source.splitlines() if line.startswith("from autodiff.compiler.runtime"))
     module = types.ModuleType("interpreted")
     vars(module).update(
-        compiled=as_it_is,
-        njit=as_it_is,
-        prange=range,
+        array=array,
+        piece=Piece,
+        part_of=part_of,
         place=runtime.place.py_func,
-        rows_of=runtime.rows_of.py_func,
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
-    exec(text, vars(module))
+    exec(source.replace(line, ""), vars(module))
     return module
+
+
+def by_three_in_turn(functions, windows, ends, shared=()):
+    """Do the calls of a run; of a stage that is shared as three threads would, the last part first."""
+    first = 0
+    for stage, last in enumerate(ends):
+        parts = 3 if any(shared) and shared[stage] else 1
+        for part in reversed(range(parts)):
+            for i in range(first, last):
+                memory = (ctypes.c_int64 * 100).from_address(int(windows[i]))
+                FUNCTIONS[functions[i]](part, parts, memory)
+        first = last
+
+
+def let_python_run_it(monkeypatch, shared_from=0):
+    """Let what is emitted run as Python, and stages be shared from so many multiplications on."""
+    monkeypatch.setattr(scheduling, "PARALLEL_FROM", shared_from)
+    monkeypatch.setattr(store, "load", interpreted)
+    monkeypatch.setattr(machine, "alone", by_three_in_turn)
+    monkeypatch.setattr(machine, "by_team", lambda parts, *calls: by_three_in_turn(*calls))
 
 
 @pytest.fixture
 def by_python(monkeypatch):
-    """Let what is emitted run as Python."""
-    monkeypatch.setattr(store, "load", interpreted)
+    """Let what is emitted run as Python, by one thread."""
+    let_python_run_it(monkeypatch, np.inf)
+
+
+@pytest.fixture
+def by_three(monkeypatch):
+    """Let what is emitted run as Python, each stage shared among three threads."""
+    let_python_run_it(monkeypatch)
