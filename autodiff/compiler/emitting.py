@@ -12,11 +12,11 @@ from autodiff.compiler.scheduling import Stage
 from autodiff.compiler.units import (
     Call,
     Loop,
-    Numbers,
     Product,
     axis_of,
     is_reduction,
     names,
+    operations_of,
     reduced_axes,
     rows_of,
 )
@@ -57,7 +57,7 @@ class Emitted:
     """The text of a module, and what is to be called in turn."""
 
     source: str
-    steps: list[Run | Call | Numbers] = field(default_factory=list)
+    steps: list[Run | Call] = field(default_factory=list)
 
 
 def emit(plan: Plan, in_place: dict[int, Value], title: str) -> Emitted:
@@ -69,9 +69,9 @@ def emit(plan: Plan, in_place: dict[int, Value], title: str) -> Emitted:
         title: the first line of the text.
     """
     bodies: dict[str, str] = {}
-    steps: list[Run | Call | Numbers] = []
+    steps: list[Run | Call] = []
     for step in plan.steps:
-        if isinstance(step, Call | Numbers):
+        if isinstance(step, Call):
             steps.append(step)
             continue
         if not (steps and isinstance(steps[-1], Run)):
@@ -103,11 +103,11 @@ def _split(units: list[Loop | Product]) -> Iterator[list[Loop | Product]]:
         yield some
 
 
-def _listing(steps: list[Run | Call | Numbers]) -> Iterator[str]:
+def _listing(steps: list[Run | Call]) -> Iterator[str]:
     """Yield comments that say what is called in turn, and with what."""
     yield "\n\n# What is done in turn:"
     for step in steps:
-        if isinstance(step, Call | Numbers):
+        if isinstance(step, Call):
             given = ", ".join(map(_shown, step.operation.inputs))
             yield f"# {_shown(step.operation.output)} = {step.operation.primitive.name}({given}), by its own kernel"
             continue
@@ -124,6 +124,7 @@ class _Writer:
         self._plan = plan
         self._in_place = in_place
         self._is_shared = is_shared
+        self._makes_numbers = False
         self._names: dict[int, tuple[str, Value]] = {}
         self._registers: dict[int, str] = {}
         self._made = 0
@@ -132,6 +133,7 @@ class _Writer:
 
     def write(self, units: list[Loop | Product]) -> str:
         """Return the body of a function that does the units in turn."""
+        self._makes_numbers = any(is_weak(op.output) for unit in units for op in operations_of(unit))
         body: list[str] = []
         for unit in units:
             lines = self._product(unit) if isinstance(unit, Product) else self._loop(unit)
@@ -143,7 +145,7 @@ class _Writer:
                 lines = [f"lo, hi = part_of({rows}, part, parts)", *lines]
             body += lines
         self.arguments = [value for _, value in self._names.values()]
-        given = [_address(i, name, value) for i, (name, value) in enumerate(self._names.values())]
+        given = [_taken(i, name, value) for i, (name, value) in enumerate(self._names.values())]
         if any("out_of_range" in line for line in body):
             given.append(f"out_of_range = array(memory[{len(given)}], (1,), np.uint8)")
             self.arguments.append(None)
@@ -230,15 +232,13 @@ class _Writer:
 
     def _load(self, value: Value, index: Index) -> str:
         """Write an element of a value."""
-        if is_weak(value) and value.kind != "constant":
-            return self._name(value)
         if is_number(value):
             return literal(value) if is_weak(value) else f"np.{value.dtype.name}({literal(value)})"
         if self._plan.access.is_inlined(value):
             return read(value.operation, index, self._load)  # type: ignore[arg-type]
         if value.id in self._registers:
             return self._registers[value.id]
-        return self._place(value, index)
+        return self._name(value) if self._is_plain(value) else self._place(value, index)
 
     def _place(self, value: Value, index: Index) -> str:
         return f"{self._name(value)}[{', '.join(index) or '0'}]"
@@ -247,19 +247,22 @@ class _Writer:
         """Return the name of what a function is given: of a value, or of what it is written over."""
         value = self._in_place.get(value.id, value)
         if value.id not in self._names:
-            self._names[value.id] = f"{'n' if is_weak(value) else 'v'}{len(self._names)}", value
+            self._names[value.id] = f"{'n' if self._is_plain(value) else 'v'}{len(self._names)}", value
         return self._names[value.id][0]
+
+    def _is_plain(self, value: Value) -> bool:
+        """Whether a value is a plain number that this function only reads."""
+        return is_weak(value) and not self._makes_numbers
 
     def _new(self, kind: str) -> str:
         self._made += 1
         return f"{kind}{self._made}"
 
 
-def _address(i: int, name: str, value: Value) -> str:
-    """Write where a value lies."""
-    if is_weak(value):
-        return f"{name} = array(memory[{i}], (1,), np.float64)[0]"
-    return f"{name} = array(memory[{i}], {value.shape or (1,)}, np.{value.dtype.name})"
+def _taken(i: int, name: str, value: Value) -> str:
+    """Write where a value is taken from."""
+    dtype = "float64" if is_weak(value) else value.dtype.name
+    return f"{name} = array(memory[{i}], {value.shape or (1,)}, np.{dtype}){'[0]' if name[0] == 'n' else ''}"
 
 
 def _own_index(operation: Operation, counters: Index, axes: tuple[int, ...]) -> Index:

@@ -22,7 +22,7 @@ from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
-from autodiff.compiler.units import Call, Loop, Numbers, Product, is_reduction, names
+from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array
 
@@ -196,9 +196,7 @@ class Program:
         """Run an operation's own kernel."""
         result = operation.primitive.kernel(*map(self._array, operation.inputs), **operation.attributes)
         id_ = operation.output.id
-        if is_weak(operation.output):
-            self._held[id_] = self._numbers[self._cells[id_]] = float(result)
-        elif id_ in self._held:
+        if id_ in self._held:
             self._held[id_][...] = result
         else:
             self._hold(id_, np.array(result, order="C"))
@@ -209,7 +207,9 @@ class Program:
             raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
 
     def _array(self, value: Value) -> Array:
-        """Return what stands for a value: its array, the leaf that it is written over, or a constant."""
+        """Return what stands for a value: its array, the leaf that it is written over, a plain number, or a constant."""
+        if is_weak(value) and value.operation:
+            return float(self._numbers[self._cells[value.id]])
         id_ = self._in_place.get(value.id, value).id
         return self._held[id_] if id_ in self._held else value.data
 

@@ -18,7 +18,6 @@ from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.units import (
     Call,
     Loop,
-    Numbers,
     Product,
     Unit,
     axis_of,
@@ -51,7 +50,7 @@ class Stage:
         return sum(work_of(operation) for unit in self.units for operation in operations_of(unit))
 
 
-Step = Stage | Call | Numbers
+Step = Stage | Call
 
 
 def units_of(step: Step) -> list[Unit]:
@@ -61,9 +60,9 @@ def units_of(step: Step) -> list[Unit]:
 
 def schedule(access: Access) -> list[Step]:
     """Return the steps in which all operations are done."""
-    numbers = [op for op in access.operations if is_weak(op.output)]
+    numbers = [op for op in access.operations if is_weak(op.output)]  # they depend on nothing else
     others = [op for op in access.operations if not is_weak(op.output)]
-    steps: list[Step] = list(map(Numbers, numbers))
+    steps: list[Step] = [Stage(False, list(_fused(numbers, access, False)))] if numbers else []
     for level in _levels(others, access):
         steps += (Call(op) for op in level if not _is_unit(op))
         together = [op for op in level if _is_unit(op)]
@@ -118,8 +117,8 @@ def _by_result(operations: list[Operation], access: Access) -> list[Operation]:
     while stack:
         operation = stack[-1]
         waiting = [makers[v.id] for v, _ in access.reads(operation) if v.id in makers and v.id not in ordered]
-        if waiting:
-            stack += reversed(waiting)
+        if waiting:  # what can share a loop with it comes last
+            stack += sorted(waiting, key=lambda other: is_product(other) or space_of(other) != space_of(operation))
         else:
             ordered.setdefault(stack.pop().output.id, operation)
     return list(ordered.values())

@@ -43,14 +43,7 @@ class Call:
     operation: Operation
 
 
-@dataclass(eq=False)
-class Numbers:
-    """Arithmetic of plain numbers, which Python does."""
-
-    operation: Operation
-
-
-Unit = Loop | Product | Call | Numbers
+Unit = Loop | Product | Call
 
 
 def operations_of(unit: Unit) -> list[Operation]:
