@@ -10,15 +10,14 @@ from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak, literal, text
 from autodiff.compiler.scheduling import Stage
 from autodiff.compiler.units import (
+    FLOATS,
     Call,
     Loop,
     Product,
-    axis_of,
     is_reduction,
     names,
     operations_of,
     reduced_axes,
-    rows_of,
 )
 from autodiff.compiler.views import Index, broadcast, is_view, read
 from autodiff.graph import Operation, Value
@@ -27,7 +26,7 @@ HEADER = '''"""{title}"""
 
 import numpy as np
 
-from autodiff.compiler.runtime import array, part_of, piece, place, product_of_rows, sigmoid, softplus
+from autodiff.compiler.runtime import array, part_of, piece, place, product_of_columns, product_of_rows, sigmoid, softplus
 '''
 
 INDENT = "    "
@@ -82,10 +81,12 @@ def emit(plan: Plan, in_place: dict[int, Value], title: str) -> Emitted:
             body = writer.write(units)
             pieces.append(Piece(bodies.setdefault(body, f"piece_{len(bodies)}"), writer.arguments))
         steps[-1].stages.append((step, pieces))
-    products = (f"product_{dtype}" for dtype in ("float32", "float64"))
+    products = [(kind, dtype) for kind in ("rows", "columns") for dtype in FLOATS]
     lines = [HEADER.format(title=title)]
     lines += [
-        f"{name} = product_of_rows[np.dtype('{name[8:]}')]" for name in products if any(name in b for b in bodies)
+        f"{kind}_{dtype} = product_of_{kind}[np.dtype('{dtype}')]"
+        for kind, dtype in products
+        if any(f"{kind}_{dtype}(" in body for body in bodies)
     ]
     lines += [f"\n\n@piece\ndef {name}(part, parts, memory):\n{body}" for body, name in bodies.items()]
     return Emitted("\n".join([*lines, *_listing(steps)]) + "\n", steps)
@@ -112,7 +113,7 @@ def _listing(steps: list[Run | Call]) -> Iterator[str]:
             yield f"# {_shown(step.operation.output)} = {step.operation.primitive.name}({given}), by its own kernel"
             continue
         for stage, pieces in step.stages:
-            yield f"# {'by all threads, each with its rows' if stage.is_shared else 'by one thread'}:"
+            yield f"# {'by all threads, each with its part' if stage.is_shared else 'by one thread'}:"
             for piece in pieces:
                 yield f"#     {piece.name}({', '.join(_shown(v) for v in piece.arguments if v)})"
 
@@ -128,7 +129,7 @@ class _Writer:
         self._names: dict[int, tuple[str, Value]] = {}
         self._registers: dict[int, str] = {}
         self._made = 0
-        self._rows: int | None = None
+        self._length: int | None = None
         self.arguments: list[Value | None] = []
 
     def write(self, units: list[Loop | Product]) -> str:
@@ -137,12 +138,11 @@ class _Writer:
         body: list[str] = []
         for unit in units:
             lines = self._product(unit) if isinstance(unit, Product) else self._loop(unit)
-            rows = rows_of(unit)
-            if self._is_shared and rows is None:
+            if self._is_shared and unit.axis is None:
                 lines = ["if part == 0:", *_indented(lines)]
-            elif self._is_shared and rows != self._rows:
-                self._rows = rows
-                lines = [f"lo, hi = part_of({rows}, part, parts)", *lines]
+            elif unit.axis is not None and unit.space[unit.axis] != self._length:
+                self._length = unit.space[unit.axis]
+                lines = [f"lo, hi = part_of({self._length}, part, parts)", *lines]
             body += lines
         self.arguments = [value for _, value in self._names.values()]
         given = [_taken(i, name, value) for i, (name, value) in enumerate(self._names.values())]
@@ -159,8 +159,9 @@ class _Writer:
             stored, transposed = self._plan.access.factor(value)
             factors.append(self._name(stored) + (".T" if transposed else ""))
         out = unit.operation.output
-        rows = "lo, hi" if self._is_shared else f"0, {out.shape[0]}"
-        line = f"product_{out.dtype.name}({factors[0]}, {factors[1]}, {self._name(out)}, {rows})"
+        kind = "columns" if unit.axis == 1 else "rows"
+        limits = f"0, {out.shape[0]}" if unit.axis is None else "lo, hi"
+        line = f"{kind}_{out.dtype.name}({factors[0]}, {factors[1]}, {self._name(out)}, {limits})"
         return [f"{line}  # {_comment(unit.operation)}"]
 
     def _loop(self, unit: Loop) -> list[str]:
@@ -173,7 +174,7 @@ class _Writer:
         body: list[str] = []
         for operation in unit.operations:
             if is_reduction(operation):
-                self._reduce(operation, counters, before, body, after)
+                self._reduce(operation, counters, unit.axis is not None, before, body, after)
             else:
                 body += self._element(operation, counters)
         lines = body
@@ -198,7 +199,13 @@ class _Writer:
         return lines
 
     def _reduce(
-        self, operation: Operation, counters: Index, before: list[list[str]], body: list[str], after: list[list[str]]
+        self,
+        operation: Operation,
+        counters: Index,
+        is_shared: bool,
+        before: list[list[str]],
+        body: list[str],
+        after: list[list[str]],
     ) -> None:
         """Write a reduction: a sum in double precision, as NumPy's pairwise sums come near it."""
         (a,), out = operation.inputs, operation.output
@@ -224,7 +231,7 @@ class _Writer:
         lines = [f"{target} = {at}"]
         for axis in reversed(range(len(out.shape))):
             if own[axis] != "0":
-                limits = "lo, hi" if axis == 0 and self._is_shared and axis_of(operation) is not None else out.shape[axis]
+                limits = "lo, hi" if axis == 0 and is_shared else out.shape[axis]
                 lines = [f"for {own[axis]} in range({limits}):", *_indented(lines)]
         after[0] += lines
 

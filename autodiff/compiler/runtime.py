@@ -10,11 +10,13 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
-from autodiff.kernels.compiled_matmul import product_of_rows
-from autodiff.kernels.simd import ROWS
+from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["array", "part_of", "piece", "place", "product_of_rows", "sigmoid", "softplus"]
+__all__ = ["array", "part_of", "piece", "place", "product_of_columns", "product_of_rows", "sigmoid", "softplus"]
+
+GRAIN = 16
+"""Rows or columns that are not parted: whole tiles of the matrix product, and a cache line of float32."""
 
 SIGNATURE = types.void(types.int64, types.int64, types.CPointer(types.int64))
 
@@ -38,10 +40,13 @@ def array(address: int, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 @compiled
-def part_of(rows: int, part: int, parts: int) -> tuple[int, int]:
-    """Return where a part of the rows begins and ends; all but the last end at a whole tile of the matrix product."""
-    each = -(-rows // (parts * ROWS)) * ROWS
-    return min(part * each, rows), min((part + 1) * each, rows)
+def part_of(length: int, part: int, parts: int) -> tuple[int, int]:
+    """Return where a part of the rows, or columns, begins and ends; all but the last have a multiple of `GRAIN`.
+
+    The numbers have no sign: that an index might count from the end would keep loops from working in vectors.
+    """
+    each = -(-length // (parts * GRAIN)) * GRAIN
+    return np.uint64(min(part * each, length)), np.uint64(min((part + 1) * each, length))
 
 
 @njit(inline="always")

@@ -1,8 +1,9 @@
 """Scheduling: in which order the operations are done, and where threads have to wait for one another.
 
 A *stage* is a run of loops and matrix products of which every row needs, of what the stage itself makes, only the same
-row. Threads can take a part of the rows each, and meet at its end. A training step comes out as two stages: the
-forward pass and the cotangents, by rows of the batch; then the gradients and the update, by rows of the parameters.
+row. Threads can take a part of the rows each, and meet at its end. A training step comes out as three stages: the
+first layer, by columns; the others and the cotangents, by rows of the batch; then the gradients and the update, by rows
+or columns of the parameters.
 
 An operation is done as late as it can be without one more stage: near to what reads its result.
 """
@@ -20,7 +21,6 @@ from autodiff.compiler.units import (
     Loop,
     Product,
     Unit,
-    axis_of,
     is_loop,
     is_product,
     is_reduction,
@@ -31,15 +31,17 @@ from autodiff.compiler.units import (
 )
 from autodiff.graph import Operation
 
-PARALLEL_FROM = 2_000_000
-"""Multiplications, or as much other work, from which a stage is shared among threads."""
+PARALLEL_FROM = 300_000
+"""Multiplications, or as much other work, from which a stage is shared among threads, ..."""
+AWAKE_FROM = 2_000_000
+"""... and how many there must be in all: from then on it pays to wake the threads."""
 LONGEST_LOOP = 200
 """Operations in one loop: more would cost the compiler more time than they save memory traffic."""
 
 
 @dataclass(eq=False)
 class Stage:
-    """Units done one after the other; if it is shared, by several threads, each with some of the rows of each unit."""
+    """Units done one after the other; if it is shared, by several threads, each with a part of each unit."""
 
     is_shared: bool
     units: list[Loop | Product] = field(default_factory=list)
@@ -63,10 +65,11 @@ def schedule(access: Access) -> list[Step]:
     numbers = [op for op in access.operations if is_weak(op.output)]  # they depend on nothing else
     others = [op for op in access.operations if not is_weak(op.output)]
     steps: list[Step] = [Stage(False, list(_fused(numbers, access, False)))] if numbers else []
+    wakes = sum(map(work_of, filter(_is_unit, others))) >= AWAKE_FROM
     for level in _levels(others, access):
         steps += (Call(op) for op in level if not _is_unit(op))
         together = [op for op in level if _is_unit(op)]
-        is_shared = sum(map(work_of, together)) >= PARALLEL_FROM
+        is_shared = wakes and sum(map(work_of, together)) >= PARALLEL_FROM
         last = steps[-1] if steps else None
         if not is_shared and isinstance(last, Stage) and not last.is_shared:
             together = [*(op for unit in last.units for op in operations_of(unit)), *together]
@@ -132,9 +135,9 @@ def _fused(operations: Iterable[Operation], access: Access, is_shared: bool) -> 
             if loop:
                 yield loop
             loop = None
-            yield Product(operation)
+            yield Product(operation, access.axis(operation) if is_shared else None)
             continue
-        axis = axis_of(operation) if is_shared else None
+        axis = access.axis(operation) if is_shared else None
         if loop and not _fits(operation, axis, loop, access):
             yield loop
             loop = None

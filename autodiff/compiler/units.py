@@ -21,7 +21,7 @@ WORK_OF_AN_ELEMENT = 30
 class Loop:
     """Element-wise operations and reductions over the elements of one space.
 
-    Threads take parts of its `axis`, along which the rows of its results lie; None where they have no rows.
+    Threads take parts of its `axis`; where it is None, one thread does it all.
     """
 
     space: tuple[int, ...]
@@ -31,9 +31,15 @@ class Loop:
 
 @dataclass(eq=False)
 class Product:
-    """A matrix product. Threads take parts of its rows."""
+    """A matrix product. Threads take parts of its rows, or of its columns, as `axis` says; None is for one thread."""
 
     operation: Operation
+    axis: int | None
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        return self.operation.output.shape
 
 
 @dataclass(eq=False)
@@ -49,13 +55,6 @@ Unit = Loop | Product | Call
 def operations_of(unit: Unit) -> list[Operation]:
     """Return the operations that a unit does, in order."""
     return unit.operations if isinstance(unit, Loop) else [unit.operation]
-
-
-def rows_of(unit: Loop | Product) -> int | None:
-    """Return how many rows there are for threads to share; None if one thread has to do it all."""
-    if isinstance(unit, Product):
-        return unit.operation.output.shape[0]
-    return None if unit.axis is None else unit.space[unit.axis]
 
 
 def work_of(operation: Operation) -> int:
@@ -74,17 +73,6 @@ def names(space: tuple[int, ...]) -> Index:
 def space_of(operation: Operation) -> tuple[int, ...]:
     """Return the shape that the loop of an operation goes over."""
     return operation.inputs[0].shape if is_reduction(operation) else operation.output.shape
-
-
-def axis_of(operation: Operation) -> int | None:
-    """Return the axis of an operation's space along which the rows of its result lie; None if it has no rows."""
-    shape = operation.output.shape
-    if not shape or shape[0] == 1:
-        return None
-    if not is_reduction(operation):
-        return 0
-    kept = [axis for axis in range(len(space_of(operation))) if axis not in reduced_axes(operation)]
-    return kept[0]
 
 
 def is_reduction(operation: Operation) -> bool:

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from autodiff.compiler import machine, runtime, scheduling, store
+from autodiff.compiler import access, machine, runtime, scheduling, store
 
 FUNCTIONS = {}
 """What stands for machine code, by its address."""
@@ -31,6 +31,10 @@ def product(a, b, c, top, bottom):
     c[top:bottom] = a[top:bottom] @ b
 
 
+def product_of_columns(a, b, c, left, right):
+    c[:, left:right] = a @ b[:, left:right]
+
+
 def part_of(rows, part, parts):
     """Where a part of the rows begins and ends."""
     return rows * part // parts, rows * (part + 1) // parts
@@ -47,6 +51,7 @@ def interpreted(source):
         place=runtime.place.py_func,
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
+        product_of_columns={np.dtype(t): product_of_columns for t in (np.float32, np.float64)},
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
     exec(source.replace(line, ""), vars(module))
@@ -68,6 +73,8 @@ def by_three_in_turn(functions, windows, ends, shared=()):
 def let_python_run_it(monkeypatch, shared_from=0):
     """Let what is emitted run as Python, and stages be shared from so many multiplications on."""
     monkeypatch.setattr(scheduling, "PARALLEL_FROM", shared_from)
+    monkeypatch.setattr(scheduling, "AWAKE_FROM", shared_from)
+    monkeypatch.setattr(access, "OWNED_FROM", shared_from)
     monkeypatch.setattr(store, "load", interpreted)
     monkeypatch.setattr(machine, "alone", by_three_in_turn)
     monkeypatch.setattr(machine, "by_team", lambda parts, *calls: by_three_in_turn(*calls))
