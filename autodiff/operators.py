@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from autodiff import ops
+from autodiff import ops, tape
 from autodiff.errors import describe
 from autodiff.interop import plain
 from autodiff.tape import Array, Variable, is_recording, tick, unwrap
@@ -35,6 +35,9 @@ def _in_place(sign: str, write: Callable[[Any, Any], Any], operation: Callable[.
                 f"gradient. Give the result a name of its own, z = x {sign[:-1]} y; or, to change the leaf's numbers, "
                 f"write it within ad.no_grad()."
             )
+        if (watcher := tape.watcher()) and watcher.traces:
+            self.data = ops.astype(operation(self.detach(), other), self.dtype)
+            return self
         write(self._data, unwrap(other))
         self._changed[0] = tick()
         return self

@@ -13,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from autodiff.kernels.team import team
 
@@ -45,20 +46,24 @@ class Run:
     Args:
         stages: for each whether it is shared, and the addresses of the functions and of their windows.
         work: how much there is to compute, in multiplications of a matrix product.
+        stop: a flag; once a function has set it, no further stage is done.
     """
 
-    def __init__(self, stages: Sequence[tuple[bool, Sequence[tuple[int, int]]]], work: int) -> None:
+    def __init__(
+        self, stages: Sequence[tuple[bool, Sequence[tuple[int, int]]]], work: int, stop: NDArray[np.uint8]
+    ) -> None:
         calls = [call for _, stage in stages for call in stage]
         self._functions, self._windows = np.array(calls, np.int64).reshape(-1, 2).T.copy()
         self._ends = np.cumsum([len(stage) for _, stage in stages])
         self._shared = np.array([is_shared for is_shared, _ in stages])
+        self._stop = stop
         self._is_shared = bool(self._shared.any())
         self._limit = work * LATE
 
     def __call__(self) -> None:
         """Do the calls, by a team if that pays and there is one."""
-        calls = self._functions, self._windows, self._ends
-        if not (self._is_shared and team.share(self._limit, by_team, team.size, *calls, self._shared)):
+        calls = self._functions, self._windows, self._ends, self._stop
+        if not (self._is_shared and team.share(self._limit, by_team, team.size, self._shared, *calls)):
             alone(*calls)
 
 
@@ -77,17 +82,22 @@ def _invoke(typing: Any, function: Any, part: Any, parts: Any, window: Any) -> A
 
 
 @njit(cache=True, nogil=True)
-def alone(functions: Any, windows: Any, ends: Any) -> None:
-    """Do the calls, one after the other, each in one part."""
-    for i in range(len(functions)):
-        _invoke(functions[i], 0, 1, windows[i])
+def alone(functions: Any, windows: Any, ends: Any, stop: Any) -> None:
+    """Do the stages, one call after the other, each in one part."""
+    for stage in range(len(ends)):
+        for i in range(ends[stage - 1] if stage else 0, ends[stage]):
+            _invoke(functions[i], 0, 1, windows[i])
+        if stop[0]:
+            return
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def by_team(parts: int, functions: Any, windows: Any, ends: Any, shared: Any) -> None:
+def by_team(parts: int, shared: Any, functions: Any, windows: Any, ends: Any, stop: Any) -> None:
     """Do the stages; of those that are shared each thread does its part of all calls, and they meet at the end."""
     for stage in range(len(ends)):
         first, last = ends[stage - 1] if stage else 0, ends[stage]
+        if stop[0]:
+            continue
         if shared[stage]:
             for part in prange(parts):
                 for i in range(first, last):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from math import prod
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
+from autodiff.compiler.tracing import Misfit
 from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array
@@ -34,10 +34,6 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
     "common_subexpressions": common_subexpressions,
 }
 """What is done to a graph before it is compiled, in this order; any of them may be left out."""
-
-
-class Misfit(TypeError):
-    """An array is not of the shape and dtype that the program was made for."""
 
 
 def optimized(graph: Graph, without: Collection[str] = ()) -> Graph:
@@ -85,12 +81,15 @@ class Program:
         module = store.load(self.source)
         functions = [getattr(module, piece.name).address for piece in pieces]
         calls = iter(zip(functions, self._windows.starts, strict=True))
-        self._steps = [_linked(step, calls) if isinstance(step, Run) else step for step in emitted.steps]
+        self._out_of_range = np.zeros(1, np.uint8)
+        linked = partial(_linked, calls=calls, stop=self._out_of_range)
+        self._steps = [linked(step) if isinstance(step, Run) else step for step in emitted.steps]
 
         self._held: dict[int, Array] = {}
+        self._borrowed: list[tuple[Value, np.ndarray]] = []
+        """Leaves that are assigned and of whose arrays copies are worked on."""
         self._leaves = [_Leaf(v) for v in self.graph.values if v.operation is None and not is_number(v)]
         self._targets = {leaf.id for leaf, _ in self.graph.assignments}
-        self._out_of_range = np.zeros(1, np.uint8)
         self._windows.point(None, address_of(self._out_of_range))
         for id_, place in places.items():
             self._windows.point(id_, address_of(self._arena) + place.start)
@@ -139,9 +138,10 @@ class Program:
 
         Raises:
             Misfit: an array is of another shape or dtype than its leaf; nothing has been computed then.
-            IndexError: an index, a label say, is out of range.
+            IndexError: an index, a label say, is out of range; what stages after that would have assigned is not.
         """
         with self._lock:
+            self._borrowed.clear()
             for leaf, array in zip(self._leaves, leaves, strict=True):
                 if array is not leaf.given:
                     self._take(leaf, array)
@@ -156,7 +156,8 @@ class Program:
             results = [self._output(value) for value in self.graph.outputs]
             for target, new in self._copied:
                 self._held[target.id][...] = self._array(new)
-            self._give_back()
+            for leaf, array in self._borrowed:
+                array[...] = self._held[leaf.id]
             return results
 
     # ── leaves ──────────────────────────────────────────────────────────────────────────────────────────
@@ -174,17 +175,13 @@ class Program:
         flags = array.flags
         is_fit = flags.c_contiguous and flags.aligned and array.dtype.isnative
         if is_fit and (flags.writeable or id_ not in self._targets):
-            leaf.given = leaf.copied_from = array
+            leaf.given = array
             self._hold(id_, array)
         else:
-            leaf.given, leaf.copied_from = None, array
+            leaf.given = None
             self._hold(id_, np.array(array, array.dtype.newbyteorder("="), order="C"))
-
-    def _give_back(self) -> None:
-        """Write what was assigned to a copy over the array itself, and let go of the arrays that were handed over."""
-        for leaf in self._leaves:
-            if leaf.given is None and leaf.value.id in self._targets and not is_weak(leaf.value):
-                leaf.copied_from[...] = self._held[leaf.value.id]
+            if id_ in self._targets:
+                self._borrowed.append((value, array))
 
     def _hold(self, id_: int, array: np.ndarray) -> None:
         self._held[id_] = array
@@ -225,7 +222,6 @@ class _Leaf:
     def __init__(self, value: Value) -> None:
         self.value = value
         self.given: Array | None = None
-        self.copied_from: Array | None = None
 
 
 def address_of(array: np.ndarray) -> int:
@@ -249,10 +245,10 @@ def _operands(operation: Operation) -> list[Value]:
     return [*operation.inputs, operation.output]
 
 
-def _linked(run: Run, calls: Any) -> machine.Run:
+def _linked(run: Run, calls: Iterator[tuple[int, int]], stop: np.ndarray) -> machine.Run:
     """Return a run with the addresses of its functions and their windows."""
     stages = [(stage.is_shared, [next(calls) for _ in pieces]) for stage, pieces in run.stages]
-    return machine.Run(stages, sum(stage.work for stage, _ in run.stages))
+    return machine.Run(stages, sum(stage.work for stage, _ in run.stages), stop)
 
 
 def _written_over(plan: Plan) -> dict[int, Value]:

@@ -58,12 +58,13 @@ def interpreted(source):
     return module
 
 
-def by_three_in_turn(functions, windows, ends, shared=()):
-    """Do the calls of a run; of a stage that is shared as three threads would, the last part first."""
+def in_turn(parts, shared, functions, windows, ends, stop):
+    """Do the calls of a run; of a stage that is shared as several threads would, the last part first."""
     first = 0
-    for stage, last in enumerate(ends):
-        parts = 3 if any(shared) and shared[stage] else 1
-        for part in reversed(range(parts)):
+    for last, is_shared in zip(ends, shared, strict=True):
+        if stop[0]:
+            return
+        for part in reversed(range(parts if is_shared else 1)):
             for i in range(first, last):
                 memory = (ctypes.c_int64 * 100).from_address(int(windows[i]))
                 FUNCTIONS[functions[i]](part, parts, memory)
@@ -76,8 +77,9 @@ def let_python_run_it(monkeypatch, shared_from=0):
     monkeypatch.setattr(scheduling, "AWAKE_FROM", shared_from)
     monkeypatch.setattr(access, "OWNED_FROM", shared_from)
     monkeypatch.setattr(store, "load", interpreted)
-    monkeypatch.setattr(machine, "alone", by_three_in_turn)
-    monkeypatch.setattr(machine, "by_team", lambda parts, *calls: by_three_in_turn(*calls))
+    monkeypatch.setattr(machine, "alone", lambda *calls: in_turn(1, [False] * len(calls[2]), *calls))
+    monkeypatch.setattr(machine, "by_team", lambda parts, *calls: in_turn(3, *calls))
+    monkeypatch.setattr(machine.team, "share", lambda limit, kernel, *arguments: kernel(*arguments) is None)
 
 
 @pytest.fixture

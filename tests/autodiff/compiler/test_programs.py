@@ -158,9 +158,12 @@ def test_the_text_is_python_that_tells_what_it_does():
         assert words in source
 
 
-def test_a_label_out_of_range_is_an_error(by_python):
+def test_a_label_out_of_range_is_an_error_and_moves_no_parameter(by_three):
     _, step, x, y = a_step()
     program = Program(ad.trace(step, x, y))
     leaves = [np.array([0, 3, 1, 1, 0, 2, 2]) if leaf.name == "y" else np.array(leaf.data) for leaf in program.leaves]
+    before = [leaf.copy() for leaf in leaves]
     with pytest.raises(IndexError, match="out of range"):
         program(leaves)
+    for leaf, old in zip(leaves, before, strict=True):
+        np.testing.assert_array_equal(leaf, old)
