@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff import tape
-from autodiff.compiler.tracing import Arguments, Guard, Misfit, SourceTracer, TraceError
+from autodiff.compiler.tracing import Arguments, Guard, MisfitError, SourceTracer, TraceError
 from autodiff.graph import Graph
 from autodiff.tape import Array, Variable, tick, unwrap, watching
 from autodiff.tensor import Tensor
@@ -72,7 +72,7 @@ class Jit:
                 self._last = version
                 try:
                     return version.run(args)
-                except Misfit:  # a parameter has been given another shape
+                except MisfitError:  # a parameter has been given another shape
                     versions.remove(version)
                     break
         self._last = version = _Version(self._f, self._without)

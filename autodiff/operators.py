@@ -26,7 +26,7 @@ def _in_place(sign: str, write: Callable[[Any, Any], Any], operation: Callable[.
     so that is refused; within `no_grad` its numbers are changed in place, as one who writes an optimizer means it.
     """
 
-    def method(self: Operators, other: Array) -> Any:
+    def method(self: Any, other: Array) -> Any:
         if self.node is not None or not self.tracked:
             return operation(self, other)
         if is_recording():

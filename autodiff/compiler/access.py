@@ -61,12 +61,13 @@ class Access:
 
     def is_aligned(self, operation: Operation, value: Value, index: Index) -> bool:
         """Whether what a thread reads of a result it has made itself: then it need not wait for the others."""
-        axis, maker = self.axis(operation), value.operation
-        if maker is None or not is_loop(maker) and not is_product(maker):
+        maker = value.operation
+        if maker is None or not (is_loop(maker) or is_product(maker)):
             return False
-        if axis is None or self.axis(maker) is None:
-            return self.axis(maker) is axis
-        made = self.axis(maker) if not is_reduction(maker) else 0
+        axis, made = self.axis(operation), self.axis(maker)
+        if axis is None or made is None:
+            return axis is made
+        made = 0 if is_reduction(maker) else made
         if is_product(operation):
             (a, a_transposed), (b, b_transposed) = map(self.factor, operation.inputs)
             own, other, transposed = (a, b, a_transposed) if axis == 0 else (b, a, b_transposed)

@@ -26,7 +26,8 @@ HEADER = '''"""{title}"""
 
 import numpy as np
 
-from autodiff.compiler.runtime import array, part_of, piece, place, product_of_columns, product_of_rows, sigmoid, softplus
+from autodiff.compiler.runtime import array, part_of, piece, place, sigmoid, softplus
+from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
 '''
 
 INDENT = "    "
@@ -73,14 +74,16 @@ def emit(plan: Plan, in_place: dict[int, Value], title: str) -> Emitted:
         if isinstance(step, Call):
             steps.append(step)
             continue
-        if not (steps and isinstance(steps[-1], Run)):
-            steps.append(Run())
+        run = steps[-1] if steps else None
+        if not isinstance(run, Run):
+            run = Run()
+            steps.append(run)
         pieces = []
         for units in _split(step.units):
             writer = _Writer(plan, in_place, step.is_shared)
             body = writer.write(units)
             pieces.append(Piece(bodies.setdefault(body, f"piece_{len(bodies)}"), writer.arguments))
-        steps[-1].stages.append((step, pieces))
+        run.stages.append((step, pieces))
     products = [(kind, dtype) for kind in ("rows", "columns") for dtype in FLOATS]
     lines = [HEADER.format(title=title)]
     lines += [

@@ -67,8 +67,7 @@ class Run:
             alone(*calls)
 
 
-@intrinsic
-def _invoke(typing: Any, function: Any, part: Any, parts: Any, window: Any) -> Any:
+def _call(typing: Any, function: Any, part: Any, parts: Any, window: Any) -> Any:
     """Call the function at an address with a part, the number of parts, and the address of a window."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
@@ -79,6 +78,9 @@ def _invoke(typing: Any, function: Any, part: Any, parts: Any, window: Any) -> A
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 4), generate
+
+
+_invoke: Any = intrinsic(_call)
 
 
 @njit(cache=True, nogil=True)

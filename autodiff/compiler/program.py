@@ -21,7 +21,7 @@ from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
-from autodiff.compiler.tracing import Misfit
+from autodiff.compiler.tracing import MisfitError
 from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array
@@ -137,7 +137,7 @@ class Program:
             leaves: the arrays and numbers of `self.leaves`.
 
         Raises:
-            Misfit: an array is of another shape or dtype than its leaf; nothing has been computed then.
+            MisfitError: an array is of another shape or dtype than its leaf; nothing has been computed then.
             IndexError: an index, a label say, is out of range; what stages after that would have assigned is not.
         """
         with self._lock:
@@ -156,8 +156,8 @@ class Program:
             results = [self._output(value) for value in self.graph.outputs]
             for target, new in self._copied:
                 self._held[target.id][...] = self._array(new)
-            for leaf, array in self._borrowed:
-                array[...] = self._held[leaf.id]
+            for target, array in self._borrowed:
+                array[...] = self._held[target.id]
             return results
 
     # ── leaves ──────────────────────────────────────────────────────────────────────────────────────────
@@ -171,7 +171,7 @@ class Program:
                 self._numbers[self._cells[id_]] = array
             return
         if array.shape != value.shape or array.dtype != value.dtype:
-            raise Misfit(f"{array.dtype}{array.shape} in the place of {value!r}")
+            raise MisfitError(f"{array.dtype}{array.shape} in the place of {value!r}")
         flags = array.flags
         is_fit = flags.c_contiguous and flags.aligned and array.dtype.isnative
         if is_fit and (flags.writeable or id_ not in self._targets):
@@ -204,11 +204,10 @@ class Program:
             raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
 
     def _array(self, value: Value) -> Array:
-        """Return what stands for a value: its array, the leaf that it is written over, a plain number, or a constant."""
+        """Return what stands for a value: its array, the leaf it is written over, a plain number, or a constant."""
         if is_weak(value) and value.operation:
             return float(self._numbers[self._cells[value.id]])
-        id_ = self._in_place.get(value.id, value).id
-        return self._held[id_] if id_ in self._held else value.data
+        return self._held.get(self._in_place.get(value.id, value).id, value.data)
 
     def _output(self, value: Value) -> Array:
         array = self._array(value)

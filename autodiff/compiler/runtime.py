@@ -1,4 +1,4 @@
-"""What emitted code calls: arrays at addresses, the rows of a part, the matrix product, and functions of one number."""
+"""What emitted code calls: arrays at addresses, the limits of a part, and functions of one number."""
 
 from __future__ import annotations
 
@@ -7,30 +7,31 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, njit, types
+from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 
-from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["array", "part_of", "piece", "place", "product_of_columns", "product_of_rows", "sigmoid", "softplus"]
+__all__ = ["array", "part_of", "piece", "place", "sigmoid", "softplus"]
 
 GRAIN = 16
 """Rows or columns that are not parted: whole tiles of the matrix product, and a cache line of float32."""
 
-SIGNATURE = types.void(types.int64, types.int64, types.CPointer(types.int64))
+SIGNATURE = types.void(types.int64, types.int64, types.CPointer(types.int64))  # type: ignore[no-untyped-call]
 
 piece: Callable[[Callable[..., None]], Any] = cfunc(SIGNATURE, cache=True, error_model="numpy")
 """Compile a function `(part, parts, memory)`: it does one of so many parts, and finds its arrays at the addresses in
 `memory`."""
 
 
-@intrinsic
-def _pointer(typing: Any, address: Any) -> Any:
+def _as_pointer(typing: Any, address: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
 
     return types.voidptr(types.int64), generate
+
+
+_pointer: Any = intrinsic(_as_pointer)
 
 
 @njit(inline="always")
@@ -40,7 +41,7 @@ def array(address: int, shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 @compiled
-def part_of(length: int, part: int, parts: int) -> tuple[int, int]:
+def part_of(length: int, part: int, parts: int) -> tuple[np.uint64, np.uint64]:
     """Return where a part of the rows, or columns, begins and ends; all but the last have a multiple of `GRAIN`.
 
     The numbers have no sign: that an index might count from the end would keep loops from working in vectors.

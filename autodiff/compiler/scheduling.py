@@ -29,7 +29,7 @@ from autodiff.compiler.units import (
     space_of,
     work_of,
 )
-from autodiff.graph import Operation
+from autodiff.graph import Operation, Value
 
 PARALLEL_FROM = 300_000
 """Multiplications, or as much other work, from which a stage is shared among threads, ..."""
@@ -103,7 +103,7 @@ def _levels(operations: list[Operation], access: Access) -> Iterator[list[Operat
         yield _by_result(levels[level][::-1], access)
 
 
-def _waits(operation: Operation, access: Access) -> Iterator[tuple[object, int]]:
+def _waits(operation: Operation, access: Access) -> Iterator[tuple[Value, int]]:
     """Yield what an operation reads, and by how many levels later it must be than what made that."""
     for value, index in access.reads(operation):
         made_by = value.operation

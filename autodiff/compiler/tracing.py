@@ -26,7 +26,7 @@ class TraceError(TypeError):
     """A function does what a compiled one could not repeat."""
 
 
-class Misfit(TypeError):
+class MisfitError(TypeError):
     """An array is not of the shape and dtype that a program was made for."""
 
 

@@ -5,7 +5,6 @@ import pytest
 
 import autodiff as ad
 import nets
-from autodiff.compiler import store
 from tests.autodiff.cases import random
 from tests.autodiff.compiler.conftest import let_python_run_it
 
