@@ -5,6 +5,7 @@ import pytest
 
 import autodiff as ad
 import nets
+from autodiff.compiler import machine
 from tests.autodiff.cases import random
 from tests.autodiff.compiler.conftest import let_python_run_it
 
@@ -72,9 +73,31 @@ def test_a_step_takes_the_same_course_in_machine_code(optimizer):
     assert_same_course(OPTIMIZERS[optimizer], np.float32, 1e-4)
 
 
+class Team:
+    """A team that is always there, unless it has one member alone."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def share(self, limit, kernel, *arguments):
+        return self.size > 1 and kernel(*arguments) is None
+
+
 @pytest.mark.by_numba
-def test_threads_share_a_large_step_and_give_the_same():
-    assert_same_course(OPTIMIZERS["sgd"], np.float32, 1e-4, steps=4, widths=(784, 300, 10))
+def test_threads_share_a_large_step_and_give_the_bits_of_one_alone(monkeypatch):
+    results, widths = [], (784, 300, 40, 10)
+    for parts in (1, 2, 3):
+        monkeypatch.setattr(machine, "team", Team(parts))
+        model, _, step = training(OPTIMIZERS["momentum"], np.float32, widths)
+        _, _, same_step = training(OPTIMIZERS["momentum"], np.float32, widths)
+        compiled = ad.jit(step)
+        for i in range(4):
+            x, y = batch(i, m=64, n=784, classes=10, dtype=np.float32)
+            np.testing.assert_allclose(compiled(x, y).data, same_step(x, y).data, rtol=1e-4)
+        assert "by all threads" in compiled.source
+        assert "columns_float32(" in compiled.source
+        results.append([p.data.tobytes() for p in model.parameters()])
+    assert results[0] == results[1] == results[2]
 
 
 def counted(f):
