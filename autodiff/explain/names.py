@@ -188,16 +188,16 @@ class _Namer:
         for value in self.graph.values:
             operation = value.operation
             if operation is None:
-                if value.kind == "constant" and self._is_cotangent(value, lines):  # 1, where a backward pass starts
+                is_known = value.kind == "constant" or self._uses[value.id]
+                if is_known and self._is_cotangent(value, lines):  # 1, where a backward pass starts
                     lines.add(value.id)
                 continue
-            inlined = {v.id: v for v in operation.inputs if v.operation and v.id not in lines}
+            inlined = dict.fromkeys(v.id for v in operation.inputs if v.operation and v.id not in lines)
             sizes[value.id] = (1 if operation.primitive.name in _LIGHT else 3) + sum(sizes[id] for id in inlined)
-            while sizes[value.id] > LONGEST:
-                longest = max(inlined, key=lambda id: sizes[id])
-                lines.add(longest)
-                sizes[value.id] -= sizes[longest]
-                del inlined[longest]
+            for id in sorted(inlined, key=lambda id: sizes[id], reverse=True):
+                if sizes[value.id] > LONGEST:
+                    lines.add(id)
+                    sizes[value.id] -= sizes[id]
             is_wanted = value.id in self._outputs or value.id in self._updates or self._is_cotangent(value, lines)
             is_shared = self._uses[value.id] != 1 and not (self._uses[value.id] and _is_short(operation, lines))
             if is_wanted or is_shared:
