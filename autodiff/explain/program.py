@@ -75,7 +75,7 @@ class _Program:
 
     def _is_parameter(self, value: Value) -> bool:
         """Whether a value is a parameter of the program: a leaf, unless it is a constant that can be written out."""
-        if value.operation or value.kind != "constant":
+        if value.operation or value.kind in ("input", "parameter"):
             return value.operation is None
         array = np.asarray(value.data)
         is_large = array.size > LARGEST and not is_uniform(array)
