@@ -156,12 +156,10 @@ class _Program:
 
     def _results(self) -> dict[str, Value]:
         """Return what the program returns: outputs, gradients of leaves and updates, by their names."""
-        of = self.names.of
+        of, gradients = self.names.of, self.names.gradients
         values = [value for value in self.graph.outputs if value.operation]
-        for leaf in self.graph.values:
-            gradient = leaf.cotangent
-            if leaf.operation is None and gradient and leaf.id in of and of.get(gradient.id) == of[leaf.id].cotangent():
-                values.append(gradient)
+        leaves = [value for value in self.graph.values if value.operation is None and value.id in gradients]
+        values += [x.cotangent for x in leaves if x.cotangent and of.get(x.cotangent.id) == gradients[x.id]]
         values += [new for _, new in self.graph.assignments if new.operation]
         results = {self.identifiers[value.id]: value for value in values}
         return results | {_identifier(alias): value for alias, value in self.names.aliases}

@@ -18,10 +18,10 @@ from tests.autodiff.explain.networks import traced_step
 
 PLAIN = """\
 given
-  x (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,)
+  X (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,)
 
 forward
-  Z1  = x·W1 + b1                      (3, 3)
+  Z1  = X·W1 + b1                      (3, 3)
   A1  = relu(Z1)                       (3, 3)
   Z2  = A1·W2 + b2                     (3, 2)
   t1  = log_softmax(Z2)                (3, 2)
@@ -36,7 +36,7 @@ backward
   dW2 = A1ᵀ·dZ2                        (3, 2)
   dZ1 = dA1 ∘ [Z1 > 0]                 (3, 3)
   db1 = sum_to(dZ1, shape=(3,))        (3,)
-  dW1 = xᵀ·dZ1                         (4, 3)
+  dW1 = Xᵀ·dZ1                         (4, 3)
 
 update
   W1  ← W1 + dW1·(−0.1)                (4, 3)
@@ -46,11 +46,11 @@ update
 
 SIMPLE = """\
 given
-  x (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,), m = 3
+  X (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,), m = 3
 
 forward
   Y   = onehot(y)                        (3, 2)
-  Z1  = x·W1 + b1                        (3, 3)
+  Z1  = X·W1 + b1                        (3, 3)
   A1  = relu(Z1)                         (3, 3)
   Z2  = A1·W2 + b2                       (3, 2)
   A2  = softmax(Z2)                      (3, 2)
@@ -62,7 +62,7 @@ backward
   dW2 = A1ᵀ·dZ2                          (3, 2)
   dZ1 = dZ2·W2ᵀ ∘ [Z1 > 0]               (3, 3)
   db1 = Σ rows dZ1                       (3,)
-  dW1 = xᵀ·dZ1                           (4, 3)
+  dW1 = Xᵀ·dZ1                           (4, 3)
 
 update
   W1  ← W1 − 0.1·dW1                     (4, 3)
@@ -97,7 +97,7 @@ def test_the_backward_half_reads_as_the_derivation_by_hand_reads(depth, activati
     text = traced_step((4, *[3] * (depth - 1), 2), activation).equations(simplify=True)
     wanted = {f"dZ{depth}": f"(A{depth} − Y) / m"}
     for l in range(depth, 0, -1):  # noqa: E741
-        below = f"A{l - 1}" if l > 1 else "x"
+        below = f"A{l - 1}" if l > 1 else "X"
         wanted |= {f"db{l}": f"Σ rows dZ{l}", f"dW{l}": f"{below}ᵀ·dZ{l}"}
         if l > 1:
             wanted[f"dZ{l - 1}"] = f"dZ{l}·W{l}ᵀ ∘ {BY_HAND[activation].format(l=l - 1)}"
@@ -109,13 +109,13 @@ def test_the_backward_half_reads_as_the_derivation_by_hand_reads(depth, activati
 
 def test_a_network_of_one_layer_needs_no_numbers():
     text = traced_step((4, 2)).equations(simplify=True)
-    assert lines(text, "backward") == {"dZ": "(A − Y) / m", "db": "Σ rows dZ", "dW": "xᵀ·dZ"}
-    assert lines(text, "forward")["Z"] == "x·W + b"
+    assert lines(text, "backward") == {"dZ": "(A − Y) / m", "db": "Σ rows dZ", "dW": "Xᵀ·dZ"}
+    assert lines(text, "forward")["Z"] == "X·W + b"
 
 
 def test_without_biases_the_gradients_of_layers_have_lines_of_their_own_all_the_same():
     text = traced_step((4, 3, 2), bias=False).equations(simplify=True)
-    backward = {"dZ2": "(A2 − Y) / m", "dW2": "A1ᵀ·dZ2", "dZ1": "dZ2·W2ᵀ ∘ [Z1 > 0]", "dW1": "xᵀ·dZ1"}
+    backward = {"dZ2": "(A2 − Y) / m", "dW2": "A1ᵀ·dZ2", "dZ1": "dZ2·W2ᵀ ∘ [Z1 > 0]", "dW1": "Xᵀ·dZ1"}
     assert lines(text, "backward") == backward
 
 
@@ -140,7 +140,7 @@ def test_what_is_updated_and_read_again_has_a_prime():
     assert lines(again)["W1′"] == "W1′ − 0.1·dW1′"
     assert "W1′ =" in update.replace("  ", " ")
     assert "W1′ ←" in again.replace("  ", " ")
-    assert "Z3  = x·W1′ + b1′" in re.sub(" +=", "  =", text)
+    assert "Z3  = X·W1′ + b1′" in re.sub(" +=", "  =", text)
 
 
 def test_the_batch_size_is_told_from_numbers_that_happen_to_equal_it():
@@ -406,7 +406,7 @@ db_{2} &= \sum_{\text{rows}} dZ_{2} && (2,) \\
 dW_{2} &= {A_{1}}^{\top} \, dZ_{2} && (3, 2) \\
 dZ_{1} &= dZ_{2} \, {W_{2}}^{\top} \circ [Z_{1} > 0] && (3, 3) \\
 W_{1} &\leftarrow W_{1} - 0.1 \, dW_{1} && (4, 3) \\
-x &\in \mathbb{R}^{3 \times 4} \\
+X &\in \mathbb{R}^{3 \times 4} \\
 y &\in \mathbb{Z}^{3} \\
 m &= 3 \\
 &\text{backward} \\

@@ -65,7 +65,7 @@ def test_a_printed_step_agrees_with_the_derivation_by_hand(widths, activation, s
     results = computation(graph, simplify)(**given)
     layers = range(1, len(widths)) if len(widths) > 2 else [""]
     W, b = ([given[f"{name}{layer}"] for layer in layers] for name in "Wb")
-    loss, *gradients = manual.loss_and_gradients(W, b, given["x"], given["y"], activation)
+    loss, *gradients = manual.loss_and_gradients(W, b, given["X"], given["y"], activation)
     np.testing.assert_allclose(results.pop("L"), loss, rtol=1e-12)
     for name, wanted in zip(("dW", "db"), gradients, strict=True):
         for layer, gradient in zip(layers, wanted, strict=True):
@@ -103,14 +103,14 @@ def test_there_is_a_line_for_each_operation_with_its_shape_and_the_users_line():
     assert [comment for comment in comments if " " not in comment.removeprefix("# ")] == [
         "# forward", "# backward", "# update"
     ]  # fmt: skip
-    for line in ("loss = nets.cross_entropy(model(x), y)", "loss.backward()", "step()"):
+    for line in ("loss = nets.cross_entropy(model(X), y)", "loss.backward()", "step()"):
         assert any(re.fullmatch(rf"# .*networks\.py:\d+ \({re.escape(line)}\)", comment) for comment in comments)
 
 
 def test_names_in_the_program_are_those_of_the_equations():
     text = traced_step(optimizer=nets.SGD).to_python()
     for line in (
-        "def computation(x, y, W1, b1, W2, b2):",
+        "def computation(X, y, W1, b1, W2, b2):",
         "    Z1 = np.add(_1, b1)",
         "    dL = np.float64(1.0)",
         "    dA1 = np.matmul(dZ2, _",
