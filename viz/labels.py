@@ -35,7 +35,7 @@ def describe(value: Value, kind: str, labels: Labels) -> list[str]:
     name = labels.of[value.id]
     if origin := value.path or labels.given(value):
         name += f" ({origin})"
-    if np.size(value.data) == 1 and (kind == "output" or (kind == "constant" and value.shape)):
+    if np.size(value.data) == 1 and (kind == "output" or (kind == "constant" and (value.shape or value.name))):
         name += f" = {np.asarray(value.data).item():.4g}"
     lines = [name, f"{shape_text(value.shape)} {value.dtype}"]
     if value.cotangent is not None:
