@@ -1,4 +1,4 @@
-"""Bring a graph to the form of textbooks: build it again, each operation rewritten by the rules of `rewrites.py`.
+"""Bring a graph to the form of textbooks: build it again, each operation rewritten by the rules in `rewrites`.
 
 The graph is built from its beginning to its end, so that a rule always finds the operands in their final form, and
 what is computed twice is built once. A rule looks only into what will stand on the same line: values that have a name,
@@ -14,7 +14,8 @@ import numpy as np
 
 from autodiff import ops
 from autodiff.explain.literals import frozen
-from autodiff.explain.rewrites import ELEMENTWISE, RULES
+from autodiff.explain.rewrites import RULES
+from autodiff.explain.rewrites.rule import ELEMENTWISE
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array, Primitive, registry
 
@@ -54,7 +55,7 @@ def simplify(graph: AnyGraph) -> AnyGraph:
 
 
 class Builder:
-    """What builds operations, each rewritten at once; see `rewrites.Builder`."""
+    """What builds operations, each rewritten at once; see `rewrites.rule.Builder`."""
 
     def __init__(self) -> None:
         self.symbols: set[int] = set()

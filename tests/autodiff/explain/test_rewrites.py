@@ -1,6 +1,7 @@
 """Every rewrite says what it should, alone, and changes no number; what it is not sure of it leaves as it is."""
 
 import importlib
+import inspect
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff.explain import simplify
-from autodiff.explain.rewrites import RULES
+from autodiff.explain.rewrites import RULES, algebra, arrays, networks
 from autodiff.ops.elementwise import relu_backward
 from autodiff.ops.indexing import add_along_axis
 from autodiff.ops.softmax import log_softmax_backward
@@ -184,7 +185,11 @@ def only(monkeypatch):
     return choose
 
 
-def test_every_rule_has_examples():
+def test_every_rule_is_listed_and_has_examples():
+    functions = [f for module in (algebra, arrays, networks) for f in vars(module).values() if inspect.isfunction(f)]
+    rules = {f for f in functions if "build" in inspect.signature(f).parameters and not f.__name__.startswith("_")}
+    assert len(RULES) == len(set(RULES))
+    assert rules == set(RULES)
     assert list(EXAMPLES) == [rule.__name__ for rule in RULES]
     assert all(rule.__doc__ for rule in RULES)
 
