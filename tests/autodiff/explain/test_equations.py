@@ -269,17 +269,6 @@ def test_lines_stay_short_whatever_the_expression():
     assert max(map(len, ad.Graph.of(y).equations().splitlines())) < 120
 
 
-def test_a_long_chain_is_written_without_recursion():
-    x = y = ad.Tensor(1.5, requires_grad=True, name="x")
-    for i in range(20_000):
-        y = ad.sin(y) if i % 2 else y * 1.0001
-    graph = ad.Graph.of(y)
-    assert len(graph) == 20_000
-    for text in (graph.equations(), graph.equations(simplify=True)):
-        assert text.count("\n") > 2_000
-    del x
-
-
 INVERSE = {"∘": "*", "−": "-", "·": "**"}
 
 

@@ -182,15 +182,6 @@ def test_gradients_and_outputs_that_are_leaves_are_returned():
     assert result(ad.trace(lambda x: x, 2.0)) == {"out": 2.0}
 
 
-def test_a_long_chain_is_printed_and_run():
-    x = y = ad.Tensor(1.5, name="x", requires_grad=True)
-    for i in range(20_000):
-        y = ad.sin(y) if i % 2 else y * 1.0001
-    (value,) = result(ad.Graph.of(y)).values()
-    np.testing.assert_allclose(value, y.data, rtol=1e-12)
-    del x
-
-
 # ── operations of one's own ─────────────────────────────────────────────────────────────────────────────
 
 

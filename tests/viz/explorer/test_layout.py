@@ -1,6 +1,5 @@
 """The drawing has no box on another and no arrow over a box, and takes work that grows with the graph and no faster."""
 
-import sys
 from collections import Counter
 
 import numpy as np
@@ -10,6 +9,7 @@ import autodiff as ad
 import nets
 from autodiff.explain.labels import Labels
 from tests.viz.explorer.test_steps import training_step
+from tests.work import lines_run
 from viz.explorer.layout import lay_out
 from viz.explorer.numbers import Sampling
 from viz.explorer.shapes import shortened, text_width
@@ -195,29 +195,16 @@ def test_the_drawing_is_the_same_each_time():
     assert numbers() == numbers()
 
 
-def lines_run(graph):
+def work_of_layout(graph):
     """How many lines of Python the layout takes for a graph."""
     labels, sampling = Labels(graph), Sampling([value.data for value in graph.values])
     views = {value.id: sampling.view(value.shape) for value in graph.values}
-    count = 0
-
-    def trace(frame, event, argument):
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        lay_out(graph, labels, views)
-    finally:
-        sys.settrace(before)
-    return count
+    return lines_run(lambda: lay_out(graph, labels, views))
 
 
 @pytest.mark.parametrize("make", [chain, recurrent, wide, fan])
 def test_twice_the_graph_is_at_most_little_more_than_twice_the_work(make):
-    small, large = (lines_run(make(n)) for n in (150, 300))
+    small, large = (work_of_layout(make(n)) for n in (150, 300))
     assert large < 2.4 * small
 
 
