@@ -88,7 +88,7 @@ class Builder:
     def number(self, number: Array, is_size: bool = False) -> Value:
         """Return a constant. The size of a batch has a name."""
         number = np.asarray(number) if isinstance(number, np.generic) else number
-        key = (type(number), getattr(number, "dtype", None), repr(number), is_size)
+        key = frozen(number), is_size
         if key not in self._built:
             self._built[key] = self._add(Value(0, "constant", number, "m" if is_size and number > 0 else None))
             self._sizes |= {self._built[key].id} if is_size else set()

@@ -268,6 +268,13 @@ def test_large_attributes_are_told_apart():
     assert np.abs(graph.outputs[0].data).max() > 0
 
 
+@pytest.mark.parametrize("kind", [np.array, np.float64, float])
+def test_numbers_are_told_apart_by_all_their_digits(kind):
+    graph = ad.trace(lambda x: x * kind(0.12345678901) - x * kind(0.12345678999), random(S))
+    assert_same(graph, simplify(graph))
+    assert np.abs(simplify(graph).outputs[0].data).max() > 0
+
+
 def test_a_name_stops_the_rewriting():
     """exp(A) of a named A stays what it is, though A is a log_softmax."""
     z = ad.Tensor(random(S), requires_grad=True)
