@@ -126,7 +126,7 @@ def test_a_name_that_is_changed_is_told():
     labels = Labels(graph)
     found = {labels.of[value.id]: labels.given(value) for value in graph.of_kind("parameter")}
     assert found == {
-        "W": None, "W1": None, "a_b": "a:b", "script": "</script>", "w2": None, "w1": "1"
+        "W": None, "W1": None, "a_b": "a:b", "script": "</script>", "w1": None, "w2": "1"
     }  # fmt: skip
 
 
