@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 
 from autodiff.explain.formula import Rule, Symbols
-from autodiff.explain.names import Name, names_of
+from autodiff.explain.names import Name, clean, names_of
 from autodiff.explain.notation import reading
 from autodiff.explain.writing import Part, pieces, write, write_leaf
 from autodiff.graph import Graph, Operation, Value
@@ -80,7 +80,7 @@ class Labels:
     def _number(self, graph: Graph) -> None:
         """Call what is left by its operation, and by a number if there are several; and its cotangent after it."""
         left = [value for value in graph.values if value.id not in self._parts]
-        kinds = {v.id: v.operation.primitive.name.lstrip("_") for v in left if v.operation and not self._is_derived(v)}
+        kinds = {v.id: _kind(v.operation) for v in left if v.operation and not self._is_derived(v)}
         count = Counter(kinds.values())
         seen: Counter[str] = Counter()
         for value in left:
@@ -99,6 +99,10 @@ class Labels:
         """Whether a value is a cotangent of one that was there before it."""
         owner = self._owners.get(value.id)
         return owner is not None and owner.id < value.id
+
+
+def _kind(operation: Operation) -> str:
+    return clean(operation.primitive.name) or "operation"
 
 
 def _within(parts: dict[int, Part]) -> Callable[[Value], Part]:

@@ -108,7 +108,8 @@ class _Namer:
     def _given(self) -> None:
         """Find the base of each name that does not derive from another value's."""
         for value in self.graph.values:
-            is_derived = value.id in self._owners or value.id in self._updates
+            is_given = value.kind in ("input", "parameter")
+            is_derived = not is_given and (value.id in self._owners or value.id in self._updates)
             if base := clean(value.name) or ("" if is_derived else self._usual(value)):
                 self._bases[value.id] = base
 

@@ -185,7 +185,7 @@ _SPECIAL: dict[str, Callable[[Operation], Reading | None]] = {
 
 def call(operation: Operation, hidden: set[str] | None = None) -> Notation:
     """Return the notation `name(operands, attribute=value)`."""
-    name = operation.primitive.name.lstrip("_")
+    name = "".join(c if c.isprintable() else "?" for c in operation.primitive.name.lstrip("_"))
     shown = [
         key
         for key, value in operation.attributes.items()

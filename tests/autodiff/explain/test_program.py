@@ -172,6 +172,16 @@ def test_gradients_that_variables_hold_are_no_arguments():
     np.testing.assert_array_equal(*result(again).values(), again.outputs[0].data)
 
 
+def test_a_leaf_without_a_name_is_none_the_less_an_argument_if_it_is_a_gradient_too():
+    x, w = (ad.Tensor(random((3,), i), requires_grad=True, name=name) for i, name in enumerate(("x", None)))
+    hidden = ad.exp(x)
+    graph = ad.Graph.of(ad.sum(hidden * w), backward=True)
+    results = result(graph, simplify=True)
+    assert list(graph.arguments(simplify=True)) == ["x", "w"]
+    np.testing.assert_allclose(results["dw"], hidden.data, rtol=1e-12)
+    np.testing.assert_allclose(results["dx"], w.data * hidden.data, rtol=1e-12)
+
+
 def test_gradients_and_outputs_that_are_leaves_are_returned():
     graph = ad.trace(ad.value_and_grad(lambda w, x: (w * x).sum()), random((3,)), random((3,), 1))
     assert list(result(graph, simplify=True)) == ["L", "dw"]
@@ -282,6 +292,11 @@ def test_a_lambda_is_told_from_others_on_its_line():
     double, triple = ad.primitive("double", None)(lambda a: a * 2), ad.primitive("triple", None)(lambda a: a * 3)
     assert "a * 2" in assert_printed(double, random((3,)))
     assert "a * 3" in assert_printed(triple, random((3,)))
+
+
+def test_a_lambda_that_is_no_single_expression_is_a_function_with_a_name():
+    halves = ad.primitive("halves", None)(lambda a: np.stack([x / 2 for x in a]))
+    assert "def _lambda_(a):" in assert_printed(halves, random((3,)))
 
 
 def test_a_kernel_may_take_any_number_of_operands_and_call_operations_of_the_engine():
