@@ -224,6 +224,7 @@ def a_loss():
 def test_the_tape_of_a_tensor_reads_forward():
     loss, w = a_loss()
     assert lines(ad.Graph.of(loss).equations()) == {"loss": "Σ relu(x·W + 1)"}
+    assert ad.Graph.of(loss).equations().splitlines()[1] == "  x (2, 3), W (3, 4)"
     loss.backward()
     assert lines(ad.Graph.of(loss).equations()) == {"loss": "Σ relu(x·W + 1)"}
     assert w.grad is not None

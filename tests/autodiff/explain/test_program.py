@@ -139,6 +139,13 @@ def test_small_constants_are_written_out_and_large_ones_are_parameters():
     np.testing.assert_array_equal(found, graph.outputs[0].data)
 
 
+@pytest.mark.parametrize(("shape", "names"), [((10, 10), ["x"]), ((11, 10), ["x", "c"])])
+def test_a_constant_of_more_than_a_hundred_numbers_is_a_parameter(shape, names):
+    graph = ad.trace(lambda x: x + random(shape), 1.0)
+    assert list(graph.arguments()) == names
+    np.testing.assert_array_equal(*result(graph).values(), graph.outputs[0].data)
+
+
 def test_zeros_keep_their_signs():
     graph = ad.trace(lambda x: x * np.array([0.0, -0.0]) + np.array([-0.0, -0.0]), np.ones(2))
     (found,) = result(graph).values()

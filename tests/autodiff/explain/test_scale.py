@@ -52,10 +52,11 @@ def fan_out(n):
 
 
 def sum_of_leaves(n):
-    """One cotangent that is the gradient of n leaves."""
+    """One cotangent that is the gradient of n leaves, and of n sums that have names."""
     total = leaf()
     for i in range(n):
         total = total + leaf(x=i)
+        total.name = "A"
     return ad.Graph.of(ad.sum(total), backward=True)
 
 
