@@ -253,9 +253,13 @@ def _is_short(operation: Operation, lines: set[int]) -> bool:
 
 
 def _nearest_results(graph: Graph, bases: dict[int, str]) -> tuple[dict[int, Value], dict[int, Value]]:
-    """Return, for each value, the nearest of the results of modules before it and after it, if there is one."""
+    """Return, for each value, the nearest of the results of modules before it and after it, if there is one.
+
+    After a leaf that leads to several there is none: a weight that layers share has the number of neither.
+    """
     before: dict[int, Value] = {}
     after: dict[int, Value] = {}
+    shared: set[int] = set()
 
     def is_of_module(value: Value) -> bool:
         return value.id in bases and value.operation is not None and bool(value.operation.scope)
@@ -269,5 +273,7 @@ def _nearest_results(graph: Graph, bases: dict[int, str]) -> tuple[dict[int, Val
         target = operation.output if is_of_module(operation.output) else after.get(operation.output.id)
         for value in operation.inputs:
             if target is not None:
+                if value.operation is None and after.get(value.id, target) is not target:
+                    shared.add(value.id)
                 after[value.id] = target
-    return before, after
+    return before, {id: value for id, value in after.items() if id not in shared}

@@ -133,6 +133,18 @@ def test_a_layer_used_twice_keeps_its_parameters_names():
     assert lines(text) == {"Z1": "x·W + b", "Z2": "Z1·W + b"}
 
 
+def test_layers_that_share_a_weight_have_their_own_numbers_and_it_has_none():
+    class Tied(nets.Module):
+        def __init__(self):
+            self.layer = nets.Linear(3, 3, bias=False, rng=np.random.default_rng(0))
+
+        def forward(self, x):
+            return self.layer(ad.tanh(self.layer(x)))
+
+    text = ad.trace(Tied(), random((5, 3)).astype(np.float32)).equations()
+    assert lines(text) == {"Z1": "x·W", "Z2": "tanh(Z1)·W"}
+
+
 def test_what_is_updated_and_read_again_has_a_prime():
     text = traced_step(optimizer=nets.SGD, steps=2).equations(simplify=True)
     update, again = (block for block in text.split("\n\n") if block.startswith("update"))

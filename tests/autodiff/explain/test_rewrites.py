@@ -81,6 +81,7 @@ EXAMPLES = {
     ],
     "neutral": [
         (lambda a: ad.exp(a * 1.0), [S], "exp(a·1)", "exp(a)"),
+        (lambda a: ad.exp(a * (1 + 1e-12)), [S], "exp(a·1)", "exp(a·1)"),
         (lambda a: ad.exp(1 * a), [S], "exp(1·a)", "exp(a)"),
         (lambda a: ad.exp(a / 1.0), [S], "exp(a / 1)", "exp(a)"),
         (lambda a: ad.exp(a**1.0), [S], "exp(a¹)", "exp(a)"),
