@@ -34,7 +34,7 @@ def of_training(history: Sequence[Row], model: nets.MLP) -> Iterator[tuple[str, 
     norms = ([row[column] for row in history] for column in gradients.columns(model))
     yield GRADIENT_NORMS, draw_gradient_norms(epochs, dict(zip(_layers(model), norms, strict=True)))
     W = model.state_dict()["layers.0.weight"]
-    digits = [str(digit) for digit in range(W.shape[1])] if len(model.layer_dims) == 2 else []
+    digits = [f"digit {digit}" for digit in range(W.shape[1])] if len(model.layer_dims) == 2 else []
     yield WEIGHTS, draw_weights(W.T[:_MOST_UNITS].reshape(-1, SIDE, SIDE), W.shape[1], digits)
 
 

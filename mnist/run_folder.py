@@ -111,4 +111,3 @@ def _next_free(parent: Path) -> Path:
             number += 1
         else:
             return path
-

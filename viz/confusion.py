@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from viz.figures import GREY, PALE, SEQUENTIAL, new_figure
+from viz.figures import GREY, PALE, SEQUENTIAL, SILVER, new_figure
+
+_TICKS = (0, 0.001, 0.01, 0.1, 0.5, 1)
 
 
 def draw_confusion(counts: np.ndarray) -> Figure:
@@ -24,12 +25,13 @@ def draw_confusion(counts: np.ndarray) -> Figure:
     axes = figure.subplots()
     shades = axes.imshow(shares, cmap=SEQUENTIAL, norm=PowerNorm(1 / 3, vmin=0, vmax=1))
     for (i, j), count in np.ndenumerate(counts):
-        colour = PALE if count == 0 else "black" if shares[i, j] < 0.1 else "white"
+        colour = SILVER if count == 0 else "black" if shares[i, j] < 0.1 else "white"
         axes.text(j, i, f"{count:,}", ha="center", va="center", color=colour, fontsize=11)
 
     classes = range(len(counts))
     right = int(np.trace(counts))
-    axes.set_title(f"Which digits are taken for which: {right:,} of {counts.sum():,} are right", fontsize=13, pad=12)
+    told = f"{right:,} of {counts.sum():,} images are right"
+    axes.set_title(f"Which digits are taken for which: {told}", fontsize=13, pad=12)
     axes.set_xlabel("the network says", fontsize=12)
     axes.set_ylabel("the digit is", fontsize=12)
     axes.set_xticks(classes)
@@ -43,8 +45,8 @@ def draw_confusion(counts: np.ndarray) -> Figure:
     margin.set_yticks(classes, [f"{shares[c, c]:.1%}" if totals[c] else "no images" for c in classes])
     margin.tick_params(length=0, labelsize=11, labelcolor=GREY)
     margin.set_ylabel("of these right", fontsize=11, color=GREY)
-    bar = figure.colorbar(shades, orientation="horizontal", shrink=0.8, aspect=40, ticks=[0, 0.001, 0.01, 0.1, 0.5, 1])
-    bar.ax.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
+    bar = figure.colorbar(shades, orientation="horizontal", shrink=0.8, aspect=40)
+    bar.set_ticks(_TICKS, labels=[f"{tick:g}%" for tick in 100 * np.array(_TICKS)])
     bar.ax.minorticks_off()
     bar.set_label("share of the digit's images", fontsize=11)
     return figure

@@ -9,16 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from viz.figures import BLUE, ORANGE, new_figure
+from viz.figures import BLUE, ORANGE, PALE, new_figure
 
 _COLUMNS = 5
-_WIDTH, _ABOVE, _EACH = 8.0, 0.9, 2.05
-"""Inches: of the picture, of its title, and of a row."""
+_WIDTH, _HEIGHT = 40, 44
+"""The room of an image and of what is written below it, in pixels of the image."""
+_INCH = 25
 
 
 class Shown(NamedTuple):
-    """An image (h, w), 0 the background and 255 the ink, its label and guess, and the probability given to each."""
+    """An image (28, 28), 0 the background and 255 the ink, its label and guess, and the probability given to each."""
 
     image: np.ndarray
     label: int
@@ -36,29 +38,35 @@ def draw_mistakes(shown: Sequence[Shown], mistakes: int, images: int) -> Figure:
         images: how many there are altogether.
     """
     rows = math.ceil(len(shown) / _COLUMNS)
-    figure = new_figure(_WIDTH, _ABOVE + _EACH * max(rows, 1))
-    if not shown:
-        figure.text(0.5, 0.5, f"No mistakes:\nall {images:,} test images are right.", ha="center", va="center", size=18)
-        return figure
-    which = "All" if len(shown) == mistakes else f"The {len(shown)} worst of"
-    figure.suptitle(f"{which} {mistakes:,} mistakes on {images:,} test images, the worst first", fontsize=13)
-    for axes, each in zip(figure.subplots(rows, _COLUMNS, squeeze=False).flat, _padded(shown, rows), strict=True):
-        axes.axis("off")
-        if each:
-            _draw(axes, each)
+    width, height = _COLUMNS * _WIDTH, max(rows, 1) * _HEIGHT
+    figure = new_figure(width / _INCH, 0.9 + height / _INCH)
+    axes = figure.subplots()
+    axes.axis("off")
+    for i, each in enumerate(shown):
+        _draw(axes, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT, each)
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    if shown:
+        worst = f"The {len(shown)} worst of {mistakes:,}" if len(shown) < mistakes else f"All {mistakes:,}"
+        which = "The only mistake" if mistakes == 1 else f"{worst} mistakes, the worst first,"
+        figure.suptitle(f"{which} on {images:,} test images", fontsize=13)
+        axes.set_title("what each is and what the network says, with the probability that it gives to both", size=11)
+    else:
+        text = f"No mistakes:\nall {images:,} test images are right."
+        axes.text(width / 2, height / 2, text, ha="center", va="center", fontsize=18)
     return figure
 
 
-def _padded(shown: Sequence[Shown], rows: int) -> list[Shown | None]:
-    return [*shown, *[None] * (rows * _COLUMNS - len(shown))]
-
-
-def _draw(axes: Axes, each: Shown) -> None:
-    axes.imshow(each.image, cmap="gray_r", vmin=0, vmax=255)
+def _draw(axes: Axes, left: float, top: float, each: Shown) -> None:
+    """Draw an image in the middle of its room, in a frame, and write below it."""
+    height, width = each.image.shape
+    start, middle = left + (_WIDTH - width) / 2, left + _WIDTH / 2
+    place = (start, start + width, top + 1 + height, top + 1)
+    axes.imshow(each.image, cmap="gray_r", vmin=0, vmax=255, extent=place)
+    axes.add_patch(Rectangle((start, top + 1), width, height, fill=False, edgecolor=PALE))
     said = f"is {each.label}: {_percent(each.p_label)}"
     instead = f"read as {each.guess}: {_percent(each.p_guess)}"
-    for height, text, colour in ((-0.09, said, BLUE), (-0.24, instead, ORANGE)):
-        axes.text(0.5, height, text, color=colour, size=11, ha="center", va="center", transform=axes.transAxes)
+    for below, text, colour in ((4, said, BLUE), (9, instead, ORANGE)):
+        axes.text(middle, top + 1 + height + below, text, color=colour, fontsize=11, ha="center", va="center")
 
 
 def _percent(p: float) -> str:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from viz.figures import DIVERGING, PALE, new_figure
 
-_GAP = 3
+_GAP, _LABELLED = 3, 9
+"""Pixels between pictures, and above those that have a label."""
 _MOST_COLUMNS = 16
 
 
@@ -25,12 +26,11 @@ def draw_weights(pictures: np.ndarray, of: int, labels: Sequence[str] = ()) -> F
         labels: what to write above each, if anything.
     """
     n, height, width = pictures.shape
-    columns = min(n, _MOST_COLUMNS, max(5, math.ceil(math.sqrt(2 * n))))
-    rows = math.ceil(n / columns)
-    gap = _GAP + (6 if labels else 0)
-    mosaic = np.full((rows * (height + gap), columns * (width + _GAP)), np.nan)
-    for i, picture in enumerate(pictures):
-        top, left = i // columns * (height + gap) + gap, i % columns * (width + _GAP)
+    columns = min(_MOST_COLUMNS, max(5, math.ceil(math.sqrt(2 * n))))
+    above = _LABELLED if labels else _GAP
+    corners = [(above + i // columns * (height + above), _GAP + i % columns * (width + _GAP)) for i in range(n)]
+    mosaic = np.full((corners[-1][0] + height + _GAP, columns * (width + _GAP) + _GAP), np.nan)
+    for (top, left), picture in zip(corners, pictures, strict=True):
         mosaic[top : top + height, left : left + width] = picture
     finite = np.abs(pictures[np.isfinite(pictures)])
     most = float(np.quantile(finite, 0.998)) if finite.any() else 1.0
@@ -39,11 +39,10 @@ def draw_weights(pictures: np.ndarray, of: int, labels: Sequence[str] = ()) -> F
     axes = figure.subplots()
     axes.axis("off")
     drawn = axes.imshow(mosaic, cmap=DIVERGING.with_extremes(bad=PALE), vmin=-most, vmax=most)
-    for i, label in enumerate(labels):
-        x, y = i % columns * (width + _GAP) + width / 2, i // columns * (height + gap) + gap / 2
-        axes.text(x, y, label, ha="center", va="center", fontsize=12)
-    which = f"each of the {of:,} units" if n == of else f"each of the first {n:,} of {of:,} units"
-    axes.set_title(f"What {which} of the first layer looks for", fontsize=13, pad=10)
+    for (top, left), label in zip(corners, labels, strict=bool(labels)):
+        axes.text(left + width / 2, top - above / 2, label, ha="center", va="center", fontsize=12)
+    which = "" if n == of else f": the first {n:,} of {of:,}"
+    axes.set_title(f"What each unit of the first layer looks for{which}", fontsize=13, pad=10)
     beyond = "both" if finite.size and finite.max() > most else "neither"
     bar = figure.colorbar(drawn, orientation="horizontal", shrink=0.8, aspect=40, extend=beyond)
     bar.set_label("weight of a pixel: ink on blue speaks against the unit, on orange for it", fontsize=11)
