@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from viz.figures import GREY, PALE, SEQUENTIAL, SILVER, new_figure
+from viz.figures import GREY, PALE, SEQUENTIAL, SILVER
 
 _TICKS = (0, 0.001, 0.01, 0.1, 0.5, 1)
 
@@ -21,8 +21,8 @@ def draw_confusion(counts: np.ndarray) -> Figure:
     """
     totals = counts.sum(axis=1)
     shares = np.divide(counts, totals[:, None], out=np.zeros(counts.shape), where=totals[:, None] > 0)
-    figure = new_figure(8, 7.6)
-    axes = figure.subplots()
+    figure = Figure(figsize=(8, 7.6))
+    axes = figure.add_axes((0.09, 0.18, 0.735, 0.773684))
     shades = axes.imshow(shares, cmap=SEQUENTIAL, norm=PowerNorm(1 / 3, vmin=0, vmax=1))
     for (i, j), count in np.ndenumerate(counts):
         colour = SILVER if count == 0 else "black" if shares[i, j] < 0.1 else "white"
@@ -45,7 +45,7 @@ def draw_confusion(counts: np.ndarray) -> Figure:
     margin.set_yticks(classes, [f"{shares[c, c]:.1%}" if totals[c] else "no images" for c in classes])
     margin.tick_params(length=0, labelsize=11, labelcolor=GREY)
     margin.set_ylabel("of these right", fontsize=11, color=GREY)
-    bar = figure.colorbar(shades, orientation="horizontal", shrink=0.8, aspect=40)
+    bar = figure.colorbar(shades, figure.add_axes((0.09, 0.07, 0.735, 0.02)), orientation="horizontal")
     bar.set_ticks(_TICKS, labels=[f"{tick:g}%" for tick in 100 * np.array(_TICKS)])
     bar.ax.minorticks_off()
     bar.set_label("share of the digit's images", fontsize=11)

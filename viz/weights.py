@@ -6,13 +6,16 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from viz.figures import DIVERGING, PALE, new_figure
+from viz.figures import DIVERGING, DPI, PALE
 
 _GAP, _LABELLED = 3, 9
 """Pixels between pictures, and above those that have a label."""
 _MOST_COLUMNS = 16
+_SHEET, _MARGIN, _ABOVE, _BELOW = 950, 8, 44, 112
+"""Pixels of the picture: about so many for the sheet across, and on its sides."""
 
 
 def draw_weights(pictures: np.ndarray, of: int, labels: Sequence[str] = ()) -> Figure:
@@ -35,15 +38,23 @@ def draw_weights(pictures: np.ndarray, of: int, labels: Sequence[str] = ()) -> F
     finite = np.abs(pictures[np.isfinite(pictures)])
     most = float(np.quantile(finite, 0.998)) if finite.any() else 1.0
 
-    figure = new_figure(8, 1.4 + 7.6 * mosaic.shape[0] / mosaic.shape[1])
-    axes = figure.subplots()
-    axes.axis("off")
-    drawn = axes.imshow(mosaic, cmap=DIVERGING.with_extremes(bad=PALE), vmin=-most, vmax=most)
+    figure, axes, below = _sheet(mosaic.shape[1], mosaic.shape[0])
+    drawn = axes.imshow(mosaic, cmap=DIVERGING.with_extremes(bad=PALE), vmin=-most, vmax=most, interpolation="nearest")
     for (top, left), label in zip(corners, labels, strict=bool(labels)):
         axes.text(left + width / 2, top - above / 2, label, ha="center", va="center", fontsize=12)
     which = "" if n == of else f": the first {n:,} of {of:,}"
     axes.set_title(f"What each unit of the first layer looks for{which}", fontsize=13, pad=10)
     beyond = "both" if finite.size and finite.max() > most else "neither"
-    bar = figure.colorbar(drawn, orientation="horizontal", shrink=0.8, aspect=40, extend=beyond)
+    bar = figure.colorbar(drawn, below, orientation="horizontal", extend=beyond)
     bar.set_label("weight of a pixel: ink on blue speaks against the unit, on orange for it", fontsize=11)
     return figure
+
+
+def _sheet(width: int, height: int) -> tuple[Figure, Axes, Axes]:
+    """Return a figure with room for so many numbers, each a square of whole pixels, and below for their scale."""
+    each = round(_SHEET / width)
+    across, down = each * width + 2 * _MARGIN, _ABOVE + each * height + _BELOW
+    figure = Figure(figsize=(across / DPI, down / DPI))
+    axes = figure.add_axes((_MARGIN / across, _BELOW / down, each * width / across, each * height / down))
+    axes.axis("off")
+    return figure, axes, figure.add_axes((0.1, 0.65 * _BELOW / down, 0.8, 0.17 * _BELOW / down))
