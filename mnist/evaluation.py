@@ -30,7 +30,7 @@ class Evaluation:
     @property
     def images(self) -> np.ndarray:
         """How many images each class has."""
-        return self.confusion.sum(axis=1)
+        return np.asarray(self.confusion.sum(axis=1))
 
     @property
     def right(self) -> np.ndarray:

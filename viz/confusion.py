@@ -6,9 +6,11 @@ import numpy as np
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from viz.figures import GREY, PALE, SEQUENTIAL, SILVER
+from viz.figures import DPI, GREY, PALE, SEQUENTIAL, SILVER
 
 _TICKS = (0, 0.001, 0.01, 0.1, 0.5, 1)
+_DARK = 0.25
+"""From this share on white is easier to read than black."""
 
 
 def draw_confusion(counts: np.ndarray) -> Figure:
@@ -21,11 +23,11 @@ def draw_confusion(counts: np.ndarray) -> Figure:
     """
     totals = counts.sum(axis=1)
     shares = np.divide(counts, totals[:, None], out=np.zeros(counts.shape), where=totals[:, None] > 0)
-    figure = Figure(figsize=(8, 7.6))
+    figure = Figure(figsize=(8, 7.6), dpi=DPI)
     axes = figure.add_axes((0.09, 0.18, 0.735, 0.773684))
     shades = axes.imshow(shares, cmap=SEQUENTIAL, norm=PowerNorm(1 / 3, vmin=0, vmax=1))
     for (i, j), count in np.ndenumerate(counts):
-        colour = SILVER if count == 0 else "black" if shares[i, j] < 0.1 else "white"
+        colour = SILVER if count == 0 else "black" if shares[i, j] < _DARK else "white"
         axes.text(j, i, f"{count:,}", ha="center", va="center", color=colour, fontsize=11)
 
     classes = range(len(counts))

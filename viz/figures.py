@@ -27,7 +27,7 @@ SEQUENTIAL = LinearSegmentedColormap.from_list("sequential", ["#FFFFFF", "#9CCBE
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of so many inches, which finds room for titles and labels by itself."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def count_epochs(axes: Axes, epochs: Sequence[float]) -> None:
@@ -48,4 +48,4 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})

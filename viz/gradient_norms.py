@@ -12,7 +12,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from viz.figures import GREY, count_epochs, dotted, new_figure
 
-
 _FIRST, _EACH = 0.02, 0.03
 """Where the triangles of the first layer that has any stand, and how far above it those of the next, in heights."""
 

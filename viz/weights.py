@@ -21,7 +21,7 @@ _SHEET, _MARGIN, _ABOVE, _BELOW = 950, 8, 44, 112
 def draw_weights(pictures: np.ndarray, of: int, labels: Sequence[str] = ()) -> Figure:
     """Draw weights as pictures on one scale, the same to both sides of zero, which is white.
 
-    The scale ends where 0.2 % of the weights are larger; these have the colour of its end.
+    The scale ends where 0.2 % of the weights are larger; these have the colour of its end. What is no number is grey.
 
     Args:
         pictures: (n, h, w) weights; a picture for each unit.
@@ -35,8 +35,8 @@ def draw_weights(pictures: np.ndarray, of: int, labels: Sequence[str] = ()) -> F
     mosaic = np.full((corners[-1][0] + height + _GAP, columns * (width + _GAP) + _GAP), np.nan)
     for (top, left), picture in zip(corners, pictures, strict=True):
         mosaic[top : top + height, left : left + width] = picture
-    finite = np.abs(pictures[np.isfinite(pictures)])
-    most = float(np.quantile(finite, 0.998)) if finite.any() else 1.0
+    sizes = np.abs(np.nan_to_num(pictures, posinf=0, neginf=0))
+    most = float(np.quantile(sizes, 0.998) or sizes.max() or 1)
 
     figure, axes, below = _sheet(mosaic.shape[1], mosaic.shape[0])
     drawn = axes.imshow(mosaic, cmap=DIVERGING.with_extremes(bad=PALE), vmin=-most, vmax=most, interpolation="nearest")
@@ -44,7 +44,7 @@ def draw_weights(pictures: np.ndarray, of: int, labels: Sequence[str] = ()) -> F
         axes.text(left + width / 2, top - above / 2, label, ha="center", va="center", fontsize=12)
     which = "" if n == of else f": the first {n:,} of {of:,}"
     axes.set_title(f"What each unit of the first layer looks for{which}", fontsize=13, pad=10)
-    beyond = "both" if finite.size and finite.max() > most else "neither"
+    beyond = "both" if sizes.max() > most else "neither"
     bar = figure.colorbar(drawn, below, orientation="horizontal", extend=beyond)
     bar.set_label("weight of a pixel: ink on blue speaks against the unit, on orange for it", fontsize=11)
     return figure
@@ -54,7 +54,7 @@ def _sheet(width: int, height: int) -> tuple[Figure, Axes, Axes]:
     """Return a figure with room for so many numbers, each a square of whole pixels, and below for their scale."""
     each = round(_SHEET / width)
     across, down = each * width + 2 * _MARGIN, _ABOVE + each * height + _BELOW
-    figure = Figure(figsize=(across / DPI, down / DPI))
+    figure = Figure(figsize=(across / DPI, down / DPI), dpi=DPI)
     axes = figure.add_axes((_MARGIN / across, _BELOW / down, each * width / across, each * height / down))
     axes.axis("off")
     return figure, axes, figure.add_axes((0.1, 0.65 * _BELOW / down, 0.8, 0.17 * _BELOW / down))
