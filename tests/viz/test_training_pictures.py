@@ -115,10 +115,15 @@ def test_below_each_mistake_stand_its_labels_and_their_probabilities(count):
         left, right, bottom, top = image.get_extent()
         x, y = said.get_position()
         assert left < x < right
-        assert top < bottom < y < instead.get_position()[1] < bottom + 14
+        assert top < bottom < y < instead.get_position()[1]
+        assert not any(top - 3 < instead.get_position()[1] < bottom + 3 for _, _, bottom, top in extents(axes))
         assert said.get_text() == f"is {each.label}: {percent(each.p_label)}"
         assert instead.get_text() == f"read as {each.guess}: {percent(each.p_guess)}"
         assert (said.get_color(), instead.get_color()) == (BLUE, ORANGE)
+
+
+def extents(axes):
+    return [image.get_extent() for image in axes.images]
 
 
 def percent(p):
@@ -265,14 +270,15 @@ def test_each_layer_has_a_line_of_its_norms_and_of_its_own_colour(layers, epochs
 
 
 def test_a_gradient_of_zero_is_a_triangle_below_the_others():
-    given = {"1": [0.0, 0.0, 0.0], "2": [0.0, 0.5, 0.25], "3": [0.5, 0.1, 0.2]}
+    given = {f"{i}": [0.0, 0.0, 0.0] for i in range(7)} | {"7": [0.0, 0.5, 0.25], "8": [0.5, 0.1, 0.2]}
     figure = draw_gradient_norms([1, 2, 3], given)
     (axes,) = figure.axes
     triangles = [line for line in axes.lines if line.get_marker() == "v" and len(line.get_xdata())]
-    assert [line.get_xdata().tolist() for line in triangles] == [[1, 2, 3], [1]]
+    assert [line.get_xdata().tolist() for line in triangles] == [*[[1, 2, 3]] * 7, [1]]
     assert figure.legends[0].get_texts()[-1].get_text() == "exactly 0"
     heights = [line.get_ydata()[0] for line in triangles]
-    assert 0 < heights[0] < heights[1] < axes.transAxes.inverted().transform(axes.transData.transform((1, 0.1)))[1]
+    least = axes.transAxes.inverted().transform(axes.transData.transform((1, 0.1)))[1]
+    assert (np.diff([0, *heights, least]) > 0.01).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -300,6 +306,7 @@ PICTURES = {
     "gradients of ten layers": lambda: draw_gradient_norms(range(1, 11), norms(10, 10)),
     "gradients of 400 epochs": lambda: draw_gradient_norms(range(1, 401), norms(3, 400)),
     "gradients that vanish": lambda: draw_gradient_norms([1, 2], {f"layer {i}": [0.0, 0.0] for i in range(10)}),
+    "gradients over eight powers of ten": lambda: draw_gradient_norms([1, 2], {"1": [1e-7, 2e-7], "2": [1.0, 5.0]}),
     "gradients far apart": lambda: draw_gradient_norms([1, 2], {"1": [1e-30, 1e-20], "2": [1.0, 1e10]}),
 }
 
