@@ -33,7 +33,7 @@ def write_page(lesson: Lesson, path: Path) -> None:
         UserError: the file cannot be written.
     """
     # Nothing is fetched from the network: the lessons need neither MathJax nor widgets.
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")  # type: ignore[no-untyped-call]
     html, _ = exporter.from_notebook_node(executed(lesson))
     with writing(path):
         path.write_text(html, encoding="utf-8")

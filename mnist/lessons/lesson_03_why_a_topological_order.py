@@ -3,8 +3,9 @@
 #
 # On the way back a number must wait until everything that was made from it has reported.
 #
-# `slope` of lesson 1 was right, but it walked every *way* from the result to x one by one. This lesson counts these
-# ways, tries a quick repair that gives wrong numbers, and then finds the order in which one visit to each number is enough.
+# `slope` of lesson 1 was right, but it walked every *way* from the result to x one by one. This lesson
+# counts these ways, tries a quick repair that gives wrong numbers, and then finds the order in which one
+# visit to each number is enough.
 
 # %%
 import autodiff as ad
@@ -39,11 +40,12 @@ def pass_on(variable, cotangent, totals):
 
 
 # %% [markdown]
-# (In place of `slope(z, x)`, which asks from x's side, `pass_on` starts at the result and hands slopes backward. What
-# arrives at a number is called its **cotangent**: the slope of the final result by that number.)
+# (In place of `slope(z, x)`, which asks from x's side, `pass_on` starts at the result and hands slopes
+# backward. What arrives at a number is called its **cotangent**: the slope of the final result by that
+# number.)
 #
-# **Predict.** With 3 doublings the result is 2·2·2 = 8 times x, and the tape has 3 lines. How many visits does `pass_on`
-# make? And with 12 doublings, 12 lines: about 12, about 150, or more than 8,000?
+# **Predict.** With 3 doublings the result is 2·2·2 = 8 times x, and the tape has 3 lines. How many visits
+# does `pass_on` make? And with 12 doublings, 12 lines: about 12, about 150, or more than 8,000?
 
 # %%
 for times in (1, 2, 3, 6, 12):
@@ -53,8 +55,8 @@ for times in (1, 2, 3, 6, 12):
     print(f"{times:2} lines on the tape: slope {totals[id(x)]:6.0f}, {visits:5} visits")
 
 # %% [markdown]
-# Right, and hopeless: each doubling doubles the number of ways. A network has millions of ways from the loss to a weight
-# of its first layer.
+# Right, and hopeless: each doubling doubles the number of ways. A network has millions of ways from the
+# loss to a weight of its first layer.
 #
 # ## A tempting repair
 #
@@ -87,16 +89,16 @@ print("each at its first turn:", totals[id(x)])
 print("the engine:            ", x.grad.item())
 
 # %% [markdown]
-# What went wrong? z hands 1 to a *and* 1 to b. The walk goes to a first, which passes its 1 on to x at once. Later b
-# reports to a as well: a's slope grows to 19, but a has already had its turn. Nobody tells x.
+# What went wrong? z hands 1 to a *and* 1 to b. The walk goes to a first, which passes its 1 on to x at
+# once. Later b reports to a as well: a's slope grows to 19, but a has already had its turn. Nobody tells x.
 #
 # ## The cure: wait
 #
-# a must have its turn *after b*, because b was made from a. In general: **a number's turn comes when everything made
-# from it has had its turn.** An order with this property is called *topological*.
+# a must have its turn *after b*, because b was made from a. In general: **a number's turn comes when
+# everything made from it has had its turn.** An order with this property is called *topological*.
 #
-# The engine gets it for nothing. A result is always younger than what it was made from. So: from the youngest to
-# the oldest.
+# The engine gets it for nothing. A result is always younger than what it was made from. So: from the
+# youngest to the oldest.
 
 # %%
 oldest_first = ancestry(z)
@@ -147,9 +149,10 @@ show(viz.explore(diamond, ad.Tensor(3.0, name="x"), title="a waits for b"), "03_
 # %% [markdown]
 # ## Exercise
 #
-# Not every tape knows ages. Given is a dict that says what each result was made from, for instance
-# `{"z": ["a", "b"], "b": ["a"], "a": ["x"]}`. Write `order(made_from, result)`, which returns the names that led to
-# `result`, itself first, such that each comes after everything that was made from it: here `["z", "b", "a", "x"]`.
+# Not every tape knows ages. Given is a dict that says what each result was made from, for instance `{"z":
+# ["a", "b"], "b": ["a"], "a": ["x"]}`. Write `order(made_from, result)`, which returns the names that led
+# to `result`, itself first, such that each comes after everything that was made from it: here `["z", "b",
+# "a", "x"]`.
 
 
 # %%

@@ -3,8 +3,9 @@
 #
 # Of all products that one could write down, only one has the right shape.
 #
-# The matrix product does almost all the work in a network, and its two rules are the ones that people look up
-# again and again: which factor, on which side, transposed or not? You need not remember. Write down the shapes.
+# The matrix product does almost all the work in a network, and its two rules are the ones that people look
+# up again and again: which factor, on which side, transposed or not? You need not remember. Write down the
+# shapes.
 
 # %%
 import itertools
@@ -18,9 +19,9 @@ from mnist.lessons.exercises.exercise_07 import exercise
 from mnist.lessons.showing import point, show
 
 # %% [markdown]
-# A matrix is a table of numbers. The product `C = A @ B` of a table with 2 rows and 3 columns and one with 3 rows and 4
-# columns has 2 rows and 4 columns. C[i, j] is row i of A times column j of B, number by number, added up. It exists only if the
-# inner lengths are equal: (2, **3**) @ (**3**, 4).
+# A matrix is a table of numbers. The product `C = A @ B` of a table with 2 rows and 3 columns and one with
+# 3 rows and 4 columns has 2 rows and 4 columns. C[i, j] is row i of A times column j of B, number by
+# number, added up. It exists only if the inner lengths are equal: (2, **3**) @ (**3**, 4).
 
 # %%
 rng = np.random.default_rng(0)
@@ -31,11 +32,12 @@ print("A", A.shape, "  B", B.shape, "  C", C.shape, "  G", G.shape)
 print(C)
 
 # %% [markdown]
-# G stands for the slopes of the loss by C; it has C's shape. We look for the slopes by A, which must have the shape of
-# A, (2, 3). They must be made of G and B: if B is all zeros, A moves nothing.
+# G stands for the slopes of the loss by C; it has C's shape. We look for the slopes by A, which must have
+# the shape of A, (2, 3). They must be made of G and B: if B is all zeros, A moves nothing.
 #
-# **Predict.** There are eight candidates: G and B in either order, each transposed (T: rows and columns exchanged) or
-# not. Which of them exist at all, and which has the shape (2, 3)? Try on paper: G is (2, 4), B is (3, 4).
+# **Predict.** There are eight candidates: G and B in either order, each transposed (T: rows and columns
+# exchanged) or not. Which of them exist at all, and which has the shape (2, 3)? Try on paper: G is (2, 4),
+# B is (3, 4).
 
 
 # %%
@@ -52,7 +54,8 @@ for name, product in candidates("G", "B"):
     print(f"{name:10}", "does not exist" if product is None else f"has shape {product.shape}")
 
 # %% [markdown]
-# Two exist, and the second is the first one transposed. Only `G @ B.T` has the shape of A. For B the same game with G and A:
+# Two exist, and the second is the first one transposed. Only `G @ B.T` has the shape of A. For B the same
+# game with G and A:
 
 # %%
 for name, product in candidates("G", "A"):
@@ -62,8 +65,9 @@ for name, product in candidates("G", "A"):
 # %% [markdown]
 # ## But is it true?
 #
-# Shapes are no proof. A proof takes one line: A[i, k] moves C[i, j] by B[k, j], for each j. So its slope is the sum over j of
-# G[i, j] · B[k, j], which is row i of G times row k of B: G @ B.T. And trying confirms it:
+# Shapes are no proof. A proof takes one line: A[i, k] moves C[i, j] by B[k, j], for each j. So its slope is
+# the sum over j of G[i, j] · B[k, j], which is row i of G times row k of B: G @ B.T. And trying confirms
+# it:
 
 # %%
 nudge = 1e-6
@@ -78,7 +82,8 @@ print("G @ B.T:")
 print(G @ B.T)
 
 # %% [markdown]
-# The engine has the two rules in two lines, and its checker compares both with trying, in random directions:
+# The engine has the two rules in two lines, and its checker compares both with trying, in random
+# directions:
 
 # %%
 point(_matmul, "_matmul(g, matrix_transpose(b))")
@@ -88,8 +93,8 @@ ad.check_gradients(ad.matmul, A, B)
 # %% [markdown]
 # ## When shapes do not help
 #
-# If all matrices are square, everything fits everything, and a wrong rule raises no error. Here are all eight candidates
-# for 3 × 3 matrices, and how far each is from the truth:
+# If all matrices are square, everything fits everything, and a wrong rule raises no error. Here are all
+# eight candidates for 3 × 3 matrices, and how far each is from the truth:
 
 # %%
 A, B, G = (rng.standard_normal((3, 3)) for _ in range(3))
@@ -99,11 +104,11 @@ for name, product in candidates("G", "B"):
     print(f"{name:10} shape {product.shape}, off by {np.abs(product - truth).max():.3f}")
 
 # %% [markdown]
-# So: find rules with shapes that are all different, and test them with numbers. This is also why good tests use 2 × 3 by
-# 3 × 4 and not 3 × 3 by 3 × 3.
+# So: find rules with shapes that are all different, and test them with numbers. This is also why good tests
+# use 2 × 3 by 3 × 4 and not 3 × 3 by 3 × 3.
 #
-# A layer of a network is X @ W + b: a row of X is an image, W the weights, b the bias. On the page, step back
-# through it.
+# A layer of a network is X @ W + b: a row of X is an image, W the weights, b the bias. On the page, step
+# back through it.
 
 
 # %%
@@ -118,8 +123,8 @@ show(viz.explore(layer, *tensors, title="A layer: X @ W + b"), "07_a_layer")
 # %% [markdown]
 # ## Exercise
 #
-# Z = X @ W + b, with X of shape (m, n), W (n, k) and b (k,). Given G, the slopes of the loss by Z, write the slopes by X, by W
-# and by b. (For b, remember lesson 6.)
+# Z = X @ W + b, with X of shape (m, n), W (n, k) and b (k,). Given G, the slopes of the loss by Z, write
+# the slopes by X, by W and by b. (For b, remember lesson 6.)
 
 
 # %%

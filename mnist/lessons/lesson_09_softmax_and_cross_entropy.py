@@ -4,7 +4,8 @@
 # Two awkward functions in a row have the simplest gradient of all: what was said minus what is true.
 #
 # A network ends with ten scores, one for each digit, of any size and sign. This lesson turns scores into
-# probabilities, measures how bad they are, finds the gradient, and then makes all of it survive large numbers.
+# probabilities, measures how bad they are, finds the gradient, and then makes all of it survive large
+# numbers.
 
 # %%
 import numpy as np
@@ -19,8 +20,8 @@ from viz.figures import BLUE, ORANGE, new_figure
 # %% [markdown]
 # ## From scores to probabilities
 #
-# Probabilities are positive and add up to 1. So: make every score positive with exp, and divide by the total. That is
-# **softmax**. The scores are called *logits*.
+# Probabilities are positive and add up to 1. So: make every score positive with exp, and divide by the
+# total. That is **softmax**. The scores are called *logits*.
 
 # %%
 logits = np.array([2.0, 1.0, -1.0, 0.5])
@@ -30,8 +31,9 @@ print("probabilities", A.round(3), "  total", A.sum())
 # %% [markdown]
 # ## How bad is it?
 #
-# Say the truth is class 1. The **cross-entropy** is −log of the probability that the truth was given: 0 if it got 1, and the more
-# the less it got. It is the measure of surprise: who calls the true class impossible is infinitely surprised.
+# Say the truth is class 1. The **cross-entropy** is −log of the probability that the truth was given: 0 if
+# it got 1, and the more the less it got. It is the measure of surprise: who calls the true class impossible
+# is infinitely surprised.
 
 # %%
 for p in (1.0, 0.9, 0.5, 0.1, 0.001):
@@ -40,18 +42,19 @@ for p in (1.0, 0.9, 0.5, 0.1, 0.001):
 # %% [markdown]
 # ## The gradient
 #
-# exp, a sum, a division, a logarithm, a minus: the slopes of each step are known, and the product looks terrible. But write
-# the logarithm of the quotient as a difference first:
+# exp, a sum, a division, a logarithm, a minus: the slopes of each step are known, and the product looks
+# terrible. But write the logarithm of the quotient as a difference first:
 #
 #     loss = −log( exp(z₁) / Σ exp(zⱼ) ) = log Σ exp(zⱼ) − z₁
 #
-# The slope of log Σ exp(zⱼ) by zⱼ is exp(zⱼ) / Σ exp = Aⱼ: the softmax has come back. And −z₁ contributes −1 to the true class
-# alone. With Y for the truth written as 0, 1, 0, 0:
+# The slope of log Σ exp(zⱼ) by zⱼ is exp(zⱼ) / Σ exp = Aⱼ: the softmax has come back. And −z₁ contributes
+# −1 to the true class alone. With Y for the truth written as 0, 1, 0, 0:
 #
 #     slope of the loss by the logits  =  A − Y
 #
-# **Predict.** The logits are 2, 1, −1, 0.5, the probabilities are those above, and the truth is class 1. Which logits does the
-# gradient want lowered, which raised, and by which the most? What do its four numbers add up to?
+# **Predict.** The logits are 2, 1, −1, 0.5, the probabilities are those above, and the truth is class 1.
+# Which logits does the gradient want lowered, which raised, and by which the most? What do its four numbers
+# add up to?
 
 # %%
 z = ad.Tensor(logits[None], requires_grad=True)
@@ -61,11 +64,12 @@ print("the engine:", z.grad.data[0].round(4))
 print("A − Y:     ", (A - Y).round(4), "  total", abs((A - Y).sum()).round(12))
 
 # %% [markdown]
-# A step goes against the gradient: the true class is raised by what it lacks, each of the others is lowered by what it took.
-# And if the network is right and sure, A = Y, then the gradient is 0: it learns from its mistakes alone.
+# A step goes against the gradient: the true class is raised by what it lacks, each of the others is lowered
+# by what it took. And if the network is right and sure, A = Y, then the gradient is 0: it learns from its
+# mistakes alone.
 #
-# Nobody told the engine about A − Y. It has the rules of log_softmax and of picking an entry, and they combine to this. It
-# can say so itself: the last lines of the backward half, simplified.
+# Nobody told the engine about A − Y. It has the rules of log_softmax and of picking an entry, and they
+# combine to this. It can say so itself: the last lines of the backward half, simplified.
 
 # %%
 graph = ad.trace(ad.value_and_grad(lambda z: nets.cross_entropy(z, np.array([1]))), ad.Tensor(logits[None], name="z"))
@@ -74,8 +78,8 @@ print(graph.equations(simplify=True))
 # %% [markdown]
 # ## On real digits
 #
-# 5,000 scanned digits come with this package. A network without hidden layers (scores = pixels @ W + b) learns for 200
-# steps; then we look at a test image that it gets wrong.
+# 5,000 scanned digits come with this package. A network without hidden layers (scores = pixels @ W + b)
+# learns for 200 steps; then we look at a test image that it gets wrong.
 
 # %%
 digits = digits_5k.load()
@@ -95,7 +99,8 @@ wrong = np.flatnonzero(A.argmax(axis=1) != y)
 print(f"{1 - len(wrong) / len(y):.1%} of the test images are read rightly")
 worst = wrong[np.argmin(A[wrong, y[wrong]])]
 Y = np.eye(10)[y[worst]]
-print(f"its worst mistake is a {y[worst]}, of which it says {A[worst].argmax()}; the loss is {-np.log(A[worst, y[worst]]):.2f}")
+print(f"its worst mistake is a {y[worst]}, of which it says {A[worst].argmax()};", end=" ")
+print(f"the loss is {-np.log(A[worst, y[worst]]):.2f}")
 
 figure = new_figure(9, 3)
 left, right = figure.subplots(1, 2, width_ratios=[1, 2.5])
@@ -119,9 +124,9 @@ with np.errstate(all="ignore"):
     print("naive softmax:", naive, "  its −log:", -np.log(naive))
 
 # %% [markdown]
-# Softmax does not change when the same number is subtracted from all logits: exp(z − c) = exp(z) / exp(c), and exp(c) cancels.
-# So **subtract the largest logit first**: the largest exponent is then 0. And never take the log of a softmax, which may be 0;
-# compute log softmax = z − log Σ exp(z) directly.
+# Softmax does not change when the same number is subtracted from all logits: exp(z − c) = exp(z) / exp(c),
+# and exp(c) cancels. So **subtract the largest logit first**: the largest exponent is then 0. And never
+# take the log of a softmax, which may be 0; compute log softmax = z − log Σ exp(z) directly.
 
 # %%
 shifted = logits - logits.max()
@@ -130,8 +135,8 @@ print("log softmax:  ", shifted - np.log(np.exp(shifted).sum()))
 print("the engine:   ", ad.log_softmax(logits))
 
 # %% [markdown]
-# The engine therefore has log_softmax as one operation. Here is its rule, and its loss; further down in softmax.py stands how it
-# is computed.
+# The engine therefore has log_softmax as one operation. Here is its rule, and its loss; further down in
+# softmax.py stands how it is computed.
 
 # %%
 point(ad.log_softmax, '@primitive("log_softmax"')
@@ -141,9 +146,9 @@ point(nets.cross_entropy, "log_probabilities = ad.log_softmax(logits)")
 # %% [markdown]
 # ## Exercise
 #
-# In NumPy: write `loss_and_gradient(logits, labels)` for logits of shape (m, n) and labels of shape (m,), whole numbers below
-# n. Return the mean of the losses of the m rows, and its gradient by the logits. It must survive logits of ±1000. (The
-# mean divides by m. So must the gradient.)
+# In NumPy: write `loss_and_gradient(logits, labels)` for logits of shape (m, n) and labels of shape (m,),
+# whole numbers below n. Return the mean of the losses of the m rows, and its gradient by the logits. It
+# must survive logits of ±1000. (The mean divides by m. So must the gradient.)
 
 
 # %%

@@ -3,8 +3,9 @@
 #
 # A gradient is believed when those who know it in different ways agree.
 #
-# You now have every rule that a network for digits needs. We put them together by hand, in NumPy, without any
-# engine: a dozen lines. Then we let four witnesses testify: the hand, the engine, TensorFlow, and plain trying.
+# You now have every rule that a network for digits needs. We put them together by hand, in NumPy, without
+# any engine: a dozen lines. Then we let four witnesses testify: the hand, the engine, TensorFlow, and plain
+# trying.
 
 # %%
 import numpy as np
@@ -23,8 +24,8 @@ from viz.figures import BLUE, new_figure
 # %% [markdown]
 # ## The way there
 #
-# A batch of m images is a table X with an image in each row, 784 pixels wide. A *multilayer perceptron* with one hidden
-# layer of 32 units computes
+# A batch of m images is a table X with an image in each row, 784 pixels wide. A *multilayer perceptron*
+# with one hidden layer of 32 units computes
 #
 #     Z1 = X @ W1 + b1        (m, 32)      a weighted sum for each unit         lessons 6 and 7
 #     A1 = relu(Z1)           (m, 32)      negative ones are cut off            lesson 8
@@ -50,7 +51,8 @@ print(f"{m} images, loss {loss:.4f}; guessing would have −log(1/10) = {np.log(
 # %% [markdown]
 # ## The way back
 #
-# From the end to the beginning, each line from one lesson. dZ2 is short for “slope of the loss by Z2”, and has its shape.
+# From the end to the beginning, each line from one lesson. dZ2 is short for “slope of the loss by Z2”, and
+# has its shape.
 #
 #     dZ2 = (A2 − Y) / m                     lesson 9
 #     dW2 = A1.T @ dZ2                       lesson 7
@@ -70,9 +72,9 @@ mine = {"loss": loss, "layers.0.weight": dW1, "layers.0.bias": db1, "layers.2.we
 print({name: np.shape(array) for name, array in mine.items()})
 
 # %% [markdown]
-# This is the whole of backpropagation for a network, and if you change the network (one more layer, another activation), you
-# have to derive it again. That is the work which the engine takes away. The same, for any depth, with the derivation
-# written out:
+# This is the whole of backpropagation for a network, and if you change the network (one more layer, another
+# activation), you have to derive it again. That is the work which the engine takes away. The same, for any
+# depth, with the derivation written out:
 
 # %%
 point(manual.loss_and_gradients, "dZ = (dZ @ W[l].T)")
@@ -85,10 +87,12 @@ point(manual.loss_and_gradients, "dZ = (dZ @ W[l].T)")
 # - *by hand*: the lines above;
 # - *the engine*: the tape, read backwards; it knows nothing of networks;
 # - *TensorFlow*: other people's code, by the thousands;
-# - *trying*: walk a little along a random direction and see how the loss changes; it knows no calculus at all.
+# - *trying*: walk a little along a random direction and see how the loss changes; it knows no calculus at
+#   all.
 #
-# **Predict.** Numbers with double precision have 16 digits. To how many digits will the engine agree with the hand: to all 16, to
-# about 15, or to about 8? And trying with the engine?
+# **Predict.** Numbers with double precision have 16 digits. To how many digits will the engine agree with
+# the hand: to all 16, to about 15, or to about 8? And trying with the engine? (TensorFlow takes some
+# seconds to start, and may say a few words of its own.)
 
 # %%
 by_engine = witnesses.hear(by_autodiff, model, X, labels)
@@ -108,8 +112,9 @@ for who, each in errors.items():
     print(f"{who:10} differs from the engine by at most {max(each):.1e} of the largest number")
 
 # %% [markdown]
-# By hand and by engine: only the last digit or so, since sums are added up in another order. Trying has fewer: a short way loses
-# digits to rounding, a long one bends. But it cannot have made the same mistake as you.
+# By hand and by engine: only the last digit or so, since sums are added up in another order. Trying has
+# fewer: a short way loses digits to rounding, a long one bends. But it cannot have made the same mistake as
+# you.
 #
 # ## What a mistake looks like
 #
@@ -122,11 +127,12 @@ for name in by_engine:
     print(f"{name:16} {error:.1e}", "← wrong" if error > 1e-9 else "")
 
 # %% [markdown]
-# The table even says where: everything before the first layer's weights agrees, so the mistake lies between the two layers.
-# `python -m mnist.check` does this for any network, in both precisions, and names who stands alone.
+# The table even says where: everything before the first layer's weights agrees, so the mistake lies between
+# the two layers. `python -m mnist.check` does this for any network, in both precisions, and names who
+# stands alone.
 #
-# A picture of the first layer's gradient: each pixel's slope, added up over the units. Pixels at the rim are always 0, so their
-# weights never move.
+# A picture of the first layer's gradient: each pixel's slope, added up over the units. Pixels at the rim
+# are always 0, so their weights never move.
 
 # %%
 figure = new_figure(7, 3.4)
@@ -142,8 +148,9 @@ show(figure, "10_witnesses")
 # %% [markdown]
 # ## Exercise
 #
-# Write the way back for a network whose hidden layer is tanh instead of relu. You are given what the way there computed: X,
-# A1 = tanh(Z1), W2, A2 (the probabilities) and Y (the truth as rows of 0 and 1). The slope of tanh is 1 − tanh².
+# Write the way back for a network whose hidden layer is tanh instead of relu. You are given what the way
+# there computed: X, A1 = tanh(Z1), W2, A2 (the probabilities) and Y (the truth as rows of 0 and 1). The
+# slope of tanh is 1 − tanh².
 
 
 # %%

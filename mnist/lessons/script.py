@@ -71,12 +71,12 @@ class Lesson:
 
     def notebook(self) -> NotebookNode:
         """Return the lesson as a Jupyter notebook of which no cell has been run."""
-        notebook = jupytext.read(self.path, fmt="py:percent")
+        notebook: NotebookNode = jupytext.read(self.path, fmt="py:percent")
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         return notebook
 
     def exercise(self) -> str:
-        """Return the exercise as a script that runs by itself: the lesson's imports, which are its first code, and it."""
+        """Return the exercise as a script that runs by itself: below the lesson's imports, which are its first code."""
         code = [cell for cell in self.cells if cell.is_code]
         imports = next(cell.text for cell in code)
         return f"{imports}\n\n{next(cell.text for cell in code if cell.is_exercise)}\n"

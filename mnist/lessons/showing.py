@@ -1,4 +1,4 @@
-"""What lessons show beside numbers: drawings, and the lines of the engine that do in earnest what a lesson does small."""
+"""What lessons show beside numbers: drawings, and the lines of the engine that do it in earnest."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def _display(drawing: Figure | Page) -> None:
     if isinstance(drawing, Figure):
         image = io.BytesIO()
         drawing.savefig(image, format="png")
-        display(Image(image.getvalue()))
+        display(Image(image.getvalue()))  # type: ignore[no-untyped-call]
     else:
-        display(drawing)
+        display(drawing)  # type: ignore[no-untyped-call]
 
 
 def point(symbol: Any, text: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markdown import Markdown
+from rich.padding import Padding
 from rich.syntax import Syntax
 
 from mnist.lessons.script import Cell, Lesson
@@ -23,6 +25,13 @@ def new_console() -> Console:
     return console
 
 
+def pause(console: Console, told: str) -> None:
+    """Wait for Enter, if somebody sits there."""
+    if console.is_terminal and sys.stdin.isatty():
+        with contextlib.suppress(EOFError):
+            console.input(f"\n[dim]⏎ {told} [/]")
+
+
 class Walk:
     """A walk through one lesson.
 
@@ -36,7 +45,6 @@ class Walk:
         self.lesson = lesson
         self.folder = folder
         self.console = console
-        self.waits = console.is_terminal and sys.stdin.isatty()
         self.names: dict[str, Any] = {"__name__": "__main__"}
 
     def run(self) -> None:
@@ -45,7 +53,7 @@ class Walk:
         with saving_in(self.folder):
             for cell in self.lesson.cells:
                 if before and before.is_code and not cell.is_code:
-                    self._pause("Enter goes on")
+                    pause(self.console, "Enter goes on")
                 self._show(cell)
                 before = cell
 
@@ -54,9 +62,10 @@ class Walk:
         if not cell.is_code:
             self.console.print(Markdown(cell.text))
             if cell.asks:
-                self._pause("Say it aloud or write it down; Enter shows the answer")
+                pause(self.console, "Say it aloud or write it down; Enter shows the answer")
             return
-        self.console.print(Syntax(cell.text, "python", theme="ansi_dark", background_color="default", word_wrap=True))
+        code = Syntax(cell.text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+        self.console.print(Padding(code, (0, 0, 0, 4)))
         if cell.is_exercise:
             self._hand_out()
         else:
@@ -78,12 +87,3 @@ class Walk:
             f"\nThis is now [bold]{path}[/]. Put your answer there and run `python {path}` until it says “Right”.",
             highlight=False,
         )
-
-    def _pause(self, told: str) -> None:
-        """Wait for Enter, if somebody sits there."""
-        if not self.waits:
-            return
-        try:
-            self.console.input(f"\n[dim]⏎ {told} [/]")
-        except EOFError:
-            self.waits = False

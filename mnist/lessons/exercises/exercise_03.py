@@ -6,7 +6,7 @@ from typing import Any
 
 from mnist.lessons.exercises.exercise import Exercise, demand
 
-_TAPES = (
+_TAPES: tuple[tuple[dict[str, list[str]], str], ...] = (
     ({"z": ["a", "b"], "b": ["a"], "a": ["x"]}, "z"),
     ({"z": ["b", "a"], "b": ["a"], "a": ["x"]}, "z"),
     ({"z": ["x", "a"], "a": ["b", "x"], "b": ["c"], "c": ["x"]}, "z"),
@@ -26,7 +26,7 @@ def _judge(order: Any) -> None:
         demand(len(set(names)) == len(names), f"{given}, which has a name twice: each gets one turn")
         demand(not led - set(names), f"{given}, which lacks {', '.join(sorted(led - set(names)))}")
         demand(not set(names) - led, f"{given}, but {', '.join(sorted(set(names) - led))} did not lead to {result}")
-        demand(names[0] == result or names[-1] != result, f"{given}: that is the way there; backward starts at {result}")
+        demand(names[0] == result or names[-1] != result, f"{given}: the way there; the way back starts at {result}")
         turn = {name: i for i, name in enumerate(names)}
         for name in names:
             for operand in made_from.get(name, ()):

@@ -38,7 +38,8 @@ exercise = Exercise(
     _judge,
     hints=(
         "x[j] moves y[j], y[j + 1], …, the last. Its slope is the sum of g from j on.",
-        "The table J has ones on and below the diagonal: np.tril(np.ones((n, n))). You want g @ J, without building it.",
+        "The table J has ones on and below the diagonal: np.tril(np.ones((n, n))). You want g @ J, without building"
+        " it.",
         "A running total from the back: turn g round, cumsum, turn it round again.",
     ),
     moral="A running total forward is a running total backward, in the other direction: J became its transpose.",

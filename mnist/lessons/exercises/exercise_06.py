@@ -36,7 +36,7 @@ def _judge(answer: Any) -> None:
         array = an_array(given, small, f"{case} what it gives")
         due = sum_to(g, shape=small)
         share = due.size / g.size
-        demand(share == 1 or not close(array, due * share), f"{case} it gives the mean. Contributions add; none divides")
+        demand(share == 1 or not close(array, due * share), f"{case} it gives the mean. Contributions add")
         picked = [np.broadcast_to(array, big)[i] == g[i] for i in np.ndindex(big)]
         demand(
             share == 1 or sum(picked) < due.size,
@@ -48,8 +48,10 @@ def _judge(answer: Any) -> None:
 exercise = Exercise(
     _judge,
     hints=(
-        "There are two kinds of axes to sum over: those in front that the operand lacks, and those where it has length 1.",
-        "Lacking are g.ndim − len(shape) axes in front; sum them away. Then, where shape[i] == 1, sum with keepdims=True.",
+        "There are two kinds of axes to sum over: those in front that the operand lacks, and those where it has "
+        "length 1.",
+        "Lacking are g.ndim − len(shape) axes in front; sum them away. Then, where shape[i] == 1, sum with "
+        "keepdims=True.",
         "while g.ndim > len(shape): g = g.sum(axis=0). Then for i, n in enumerate(shape): if n == 1: "
         "g = g.sum(axis=i, keepdims=True). Then return g.",
     ),

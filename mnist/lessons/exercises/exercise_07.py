@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist.lessons.exercises.exercise import Exercise, an_array, close, demand, parts
+from mnist.lessons.exercises.exercise import Exercise, Wrong, an_array, close, demand, parts
 
 _SHAPES = ((2, 3, 4), (5, 1, 2), (3, 3, 3))
 
@@ -18,7 +18,7 @@ def _judge(rules: Any) -> None:
         dX, dW, db = parts(rules(G, X, W), 3, "three arrays, the slopes by X, W and b")
         case = f"with X {X.shape}, W {W.shape}, G {G.shape}"
         if n != k and np.shape(dW) == (k, n):
-            demand(False, f"{case} the slopes by W have the shape of W.T: exchange the two factors and transpose the other")
+            raise Wrong(f"{case} dW has the shape of W.T: exchange the two factors and transpose the other")
         dX = an_array(dX, X.shape, f"{case} dX")
         dW = an_array(dW, W.shape, f"{case} dW")
         demand(np.shape(db) != G.shape, f"{case} db has the shape of G. b was added to each row, so sum over the rows")
@@ -35,7 +35,8 @@ exercise = Exercise(
     _judge,
     hints=(
         "dX is made of G and W and has the shape of X; dW is made of G and X and has the shape of W.",
-        "(m, k) @ (k, n) gives (m, n), and W.T has shape (k, n). (n, m) @ (m, k) gives (n, k), and X.T has shape (n, m).",
+        "(m, k) @ (k, n) gives (m, n), and W.T has shape (k, n). (n, m) @ (m, k) gives (n, k), and X.T has shape "
+        "(n, m).",
         "return G @ W.T, X.T @ G, G.sum(axis=0)",
     ),
     moral="These are the three lines in the middle of nets/manual.py, on which lesson 10 builds a whole network.",

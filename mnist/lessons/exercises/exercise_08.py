@@ -23,12 +23,15 @@ def _judge(safe_sqrt: Any) -> None:
         close(values, _VALUES, 1e-12),
         f"of x = {_X} the values are {values}, not {_VALUES}. If you add a small number to x, large x suffer too",
     )
-    demand(isinstance(y, ad.Tensor) and y.requires_grad, "the result is not on the tape; use ad.sqrt and ad.where on x")
+    demand(isinstance(y, ad.Tensor) and y.requires_grad, "the result is not on the tape; use ad.sqrt and ad.where")
     y.sum().backward()
     demand(x.grad is not None, "no gradient reaches x")
     slopes = x.grad.data
-    demand(not np.isnan(slopes[2:]).any(), "the values are right, but a slope is NaN: the root of 0 is still taken, and "
-           "on the way back 0 is divided by 0. The root must never see what is not above 0")  # fmt: skip
+    demand(
+        not np.isnan(slopes[2:]).any(),
+        "the values are right, but a slope is NaN: the root of 0 is still taken, and on the way back 0 is divided by 0. "
+        "The root must never see what is not above 0",
+    )
     demand(np.isfinite(slopes).all(), f"the slopes are {slopes}: at 0 the root's own slope is infinite")
     demand(close(slopes, _SLOPES), f"of x = {_X} the slopes are {slopes}, not {_SLOPES}")
 

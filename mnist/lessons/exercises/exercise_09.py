@@ -16,7 +16,7 @@ def _judge(answer: Any) -> None:
     for logits, labels in (_SMALL, _LARGE):
         before = logits.copy()
         loss, gradient = parts(answer(logits, labels), 2, "two things, the loss and the gradient")
-        demand(np.array_equal(logits, before), "it has changed the logits; z = z - … makes a new array, z -= … does not")
+        demand(np.array_equal(logits, before), "it has changed the logits: z -= … writes into them; write z = z - …")
         large = logits is _LARGE[0]
         loss = an_array(loss, (), "the loss (one number, the mean over the rows)")
         gradient = an_array(gradient, logits.shape, "the gradient")
@@ -34,7 +34,7 @@ def _judge(answer: Any) -> None:
             )
         demand(not close(loss, losses.sum()), "the loss is the sum over the rows, not their mean")
         demand(not close(loss, -losses.mean()), "the loss has the wrong sign: −log of a probability is not below 0")
-        demand(close(loss, losses.mean()), f"for logits {logits.tolist()} the loss is {loss:.6g}, not {losses.mean():.6g}")
+        demand(close(loss, losses.mean()), f"the loss of {logits.tolist()} is {loss:.6g}, not {losses.mean():.6g}")
         demand(not close(gradient, due * len(labels)), "the gradient is A − Y, but the loss is a mean: divide by m too")
         demand(not close(gradient, -due), "the gradient has the wrong sign, Y − A: it would lead uphill")
         demand(

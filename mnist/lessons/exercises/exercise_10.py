@@ -29,7 +29,7 @@ def _judge(way_back: Any) -> None:
         "everything is m times too large: the loss is a mean, so dZ2 = (A2 − Y) / m",
     )
     demand(not close(gradients["dW2"], -dW[1]), "dW2 has the wrong sign: dZ2 is A2 − Y, not Y − A2")
-    demand(close(gradients["dW2"], dW[1]), "dW2 is wrong; it should be A1.T @ dZ2. (Get this right first: the rest follows)")
+    demand(close(gradients["dW2"], dW[1]), "dW2 is wrong; it should be A1.T @ dZ2. (Get this right first)")
     demand(close(gradients["db2"], db[1]), "db2 is wrong; it should be dZ2 summed over the rows")
     dA1 = (A2 - Y) / len(X) @ W[1].T
     demand(
