@@ -102,7 +102,7 @@ def main() -> int:
 def require(*packages: str) -> None:
     """Raise UserError, with what to install, unless the packages of the extra `lessons` are there."""
     if missing := [package for package in packages if not find_spec(package)]:
-        raise UserError(f"the lessons need {', '.join(missing)}: pip install -e '.[mnist,lessons]'")
+        raise UserError(f"the lessons need {', '.join(missing)}: pip install -e '.[lessons]'")
 
 
 if __name__ == "__main__":

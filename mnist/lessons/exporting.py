@@ -43,6 +43,8 @@ def executed(lesson: Lesson) -> NotebookNode:
     """Return the lesson as a notebook run from top to bottom; raise CellExecutionError where a cell fails."""
     notebook = lesson.notebook()
     with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(notebook, timeout=_MOST_SECONDS, resources={"metadata": {"path": folder}})
+        quiet = ["--log-level=ERROR"]
+        place = {"metadata": {"path": folder}}
+        client = NotebookClient(notebook, timeout=_MOST_SECONDS, resources=place, extra_arguments=quiet)
         client.execute()
     return notebook

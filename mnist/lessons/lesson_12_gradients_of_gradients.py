@@ -151,4 +151,4 @@ def hessian_times(f, x, v):
 exercise.check(hessian_times)
 
 # %% [markdown]
-# **Next:** the museum: `python -m mnist.lessons museum`. You know enough now to find each mistake yourself.
+# **Next:** lesson 13: windows that slide.

@@ -29,8 +29,8 @@ def _judge(safe_sqrt: Any) -> None:
     slopes = x.grad.data
     demand(
         not np.isnan(slopes[2:]).any(),
-        "the values are right, but a slope is NaN: the root of 0 is still taken, and on the way back 0 is divided by 0. "
-        "The root must never see what is not above 0",
+        "the values are right, but a slope is NaN: the root of 0 is still taken, and on the way back 0 is divided by "
+        "0. The root must never see what is not above 0",
     )
     demand(np.isfinite(slopes).all(), f"the slopes are {slopes}: at 0 the root's own slope is infinite")
     demand(close(slopes, _SLOPES), f"of x = {_X} the slopes are {slopes}, not {_SLOPES}")

@@ -38,8 +38,8 @@ def _judge(answer: Any) -> None:
         demand(not close(gradient, due * len(labels)), "the gradient is A − Y, but the loss is a mean: divide by m too")
         demand(not close(gradient, -due), "the gradient has the wrong sign, Y − A: it would lead uphill")
         demand(
-            not close(gradient.sum(axis=0), 0) or close(due.sum(axis=0), 0),
-            "the columns of the gradient add up to 0, but its rows should: softmax goes along each row, axis=1",
+            close(gradient.sum(axis=1), 0),
+            "each row of the gradient should add up to 0, and does not: softmax goes along the rows, axis=1",
         )
         demand(close(gradient, due), f"for logits {logits.tolist()} the gradient is not (A − Y) / m")
 

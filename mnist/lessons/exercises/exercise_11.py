@@ -8,7 +8,7 @@ import numpy as np
 
 from mnist.lessons.exercises.exercise import Exercise, an_array, close, demand, parts
 
-_LR, _MU = 0.1, 0.9
+_LR, _MU = 0.05, 0.9
 
 
 def _judge(step: Any) -> None:

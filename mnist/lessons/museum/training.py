@@ -66,13 +66,13 @@ NOT_RESET = Exhibit(
 
 # ── a dead relu net ─────────────────────────────────────────────────────────────────────────────────────
 
-_begin = nets.MLP.__init__
+_begin = nets.Linear.__init__
 
 
-def _begin_dead(self: nets.MLP, *args: Any, **settings: Any) -> None:
+def _begin_dead(self: nets.Linear, *args: Any, **settings: Any) -> None:
     _begin(self, *args, **settings)
-    first = list(self.parameters())[1]
-    first.data = np.full_like(first.data, -100.0)
+    if self.bias is not None:
+        self.bias.data = np.full_like(self.bias.data, -100.0)
 
 
 DEAD_RELU = Exhibit(
@@ -84,10 +84,10 @@ DEAD_RELU = Exhibit(
         " for good. The last bias still learns how frequent each digit is, so the loss settles at log 10 = 2.303, "
         "that of guessing."
     ),
-    switch=lambda: patch.object(nets.MLP, "__init__", _begin_dead),
+    switch=lambda: patch.object(nets.Linear, "__init__", _begin_dead),
     numbers=_train,
     graph=_toy_step,
-    caught_by="tests/nets/test_layers.py::test_an_mlp_starts_as_its_init_says",
+    caught_by="tests/nets/test_layers.py::test_the_weight_has_a_row_for_each_input_and_the_bias_starts_at_0",
     wrong="bias = np.full(n, -100.0)",
     right="bias = np.zeros(n)",
 )
