@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from math import prod
 
 from autodiff.compiler.memory import Place
-from autodiff.compiler.planning import Call, Loop, Numbers, Plan, Product, Region, is_reduction, names, reduced_axes
+from autodiff.compiler.planning import (
+    Call,
+    Loop,
+    Numbers,
+    Plan,
+    Product,
+    Region,
+    factor,
+    is_reduction,
+    names,
+    reduced_axes,
+)
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak, literal, text
 from autodiff.compiler.views import Index, broadcast, is_view, read
@@ -19,7 +30,7 @@ HEADER = '''"""{title}"""
 import numpy as np
 from numba import njit, prange
 
-from autodiff.compiler.runtime import compiled, place, product_of_rows, rows_of, sigmoid, softplus
+from autodiff.compiler.runtime import compiled, erf, place, product_of_rows, rows_of, sigmoid, softplus, uniform_at
 '''
 
 INDENT = "    "
@@ -140,8 +151,9 @@ class Emitter:
     def _product(self, unit: Product, region: Region) -> list[str]:
         factors = []
         for value in unit.operation.inputs:
-            stored, transposed = self.plan.factor(value)
-            factors.append(self._name(stored) + (".T" if transposed else ""))
+            stored, shape, transposed = factor(value)
+            reshaped = "" if stored.shape == shape else f".reshape({shape})"
+            factors.append(self._name(stored) + reshaped + (".T" if transposed else ""))
         out = unit.operation.output
         self._products.add(out.dtype.name)
         rows = "lo, hi" if region.is_shared else f"0, {out.shape[0]}"

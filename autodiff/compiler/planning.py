@@ -17,7 +17,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.compiler.rewriting import needed
 from autodiff.compiler.scalars import is_elementwise, is_weak
-from autodiff.compiler.views import Index, broadcast, is_view, read
+from autodiff.compiler.views import Index, broadcast, is_free, is_view, read
 from autodiff.graph import Graph, Operation, Value
 
 FLOATS = ("float32", "float64")
@@ -120,7 +120,7 @@ class Plan:
                 return "0"
 
             if is_product(operation):
-                found += [(self.factor(value)[0], ()) for value in operation.inputs]
+                found += [(factor(value).stored, ()) for value in operation.inputs]
             elif is_loop(operation):
                 index = names(self.space(operation))
                 if is_view(operation):
@@ -128,16 +128,15 @@ class Plan:
                 for value in operation.inputs if not is_view(operation) else ():
                     load(value, broadcast(index, value.shape, self.space(operation)))
             else:
-                found += [(value, ()) for value in operation.inputs]
+                found += [(self.behind(value), ()) for value in operation.inputs]
             self._reads[id(operation)] = found
         return self._reads[id(operation)]
 
-    def factor(self, value: Value) -> tuple[Value, bool]:
-        """Return the stored matrix behind a factor of a product, and whether it is transposed."""
-        transposed = False
+    def behind(self, value: Value) -> Value:
+        """Return the stored value behind what an operation's own kernel reads."""
         while self.is_inlined(value) and value.operation:
-            value, transposed = value.operation.inputs[0], not transposed
-        return value, transposed
+            value = value.operation.inputs[0]
+        return value
 
     def moments(self) -> Iterator[Moment]:
         """Yield the operations in the order in which they are done."""
@@ -200,8 +199,8 @@ class Plan:
         if rows is None:
             return True
         if is_product(operation):
-            (a, a_transposed), (b, _) = map(self.factor, operation.inputs)
-            return value is a and value is not b and not a_transposed
+            a, b = map(factor, operation.inputs)
+            return value is a.stored and value is not b.stored and not a.transposed and value.shape == a.shape
         return bool(index) and index[0] == "i0" and value.shape[0] == rows
 
     def _units(self, operations: list[Operation]) -> list[Loop | Product]:
@@ -304,24 +303,43 @@ def is_loop(operation: Operation) -> bool:
 
 def _materialised(graph: Graph) -> set[int]:
     """Return the ids of the views that cannot be read through: something needs them as arrays."""
-    wanted = {value.id for value in needed(graph) if value.operation and is_view(value.operation)}
+    wanted = {value.id for value in needed(graph)}
     for operation in graph:
         if is_product(operation):
-            wanted |= {v.id for v in operation.inputs if not _is_transpose(v)}
+            wanted |= {factor(v).stored.id for v in operation.inputs}
         elif not is_loop(operation):
-            wanted |= {v.id for v in operation.inputs}
+            wanted |= {_behind_free_views(v).id for v in operation.inputs}
+        if operation.primitive.name == "sliding_windows":  # what they overlap on is read more than once
+            wanted |= {v.id for v in operation.inputs if v.operation and not is_free(v.operation)}
         if is_view(operation) and (0 in operation.output.shape or 0 in operation.inputs[0].shape):
             wanted.add(operation.output.id)
     return {id_ for id_ in wanted if (op := graph.values[id_].operation) and is_view(op)}
 
 
-def _is_transpose(value: Value) -> bool:
-    """Whether a value is a matrix, or the plain transpose of one."""
-    while value.operation and is_view(value.operation):
-        if value.operation.primitive.name != "matrix_transpose":
-            return False
+class Factor(NamedTuple):
+    """A factor of a product: a stored value, the matrix that its numbers are read as, and whether transposed."""
+
+    stored: Value
+    shape: tuple[int, ...]
+    transposed: bool
+
+
+def factor(value: Value) -> Factor:
+    """Return what has to be stored for a factor of a product: a matrix need not be transposed or reshaped for it."""
+    transposed = False
+    while (made_by := value.operation) and made_by.primitive.name == "matrix_transpose":
+        value, transposed = made_by.inputs[0], not transposed
+    shape = value.shape
+    while (made_by := value.operation) and made_by.primitive.name == "reshape":
+        (value,) = made_by.inputs
+    return Factor(value, shape, transposed)
+
+
+def _behind_free_views(value: Value) -> Value:
+    """Return the value of which NumPy makes a view for an operation's own kernel."""
+    while value.operation and is_free(value.operation):
         value = value.operation.inputs[0]
-    return True
+    return value
 
 
 def _work(unit: Loop | Product) -> int:

@@ -60,7 +60,7 @@ class Program:
         results = [v for v in self.graph.values if v.id in plan.stored and v.operation and not is_weak(v)]
         stored = [v for v in results if v.id not in self._in_place]
         calls = [step.operation for step in plan.steps if isinstance(step, Call)]
-        called = {v.id for operation in calls for v in (*operation.inputs, operation.output)}
+        called = {v.id for operation in calls for v in (*map(plan.behind, operation.inputs), operation.output)}
         kept = {v.id for v in self.graph.outputs} | {new.id for _, new in self.graph.assignments} | called
         self._own = {v.id: v for v in stored if v.id in kept}
         self._places = arranged(plan, [v for v in stored if v.id not in kept], "memory" not in without)
@@ -139,16 +139,23 @@ class Program:
         inputs = [self._as_traced(v, held) for v in operation.inputs]
         result = operation.primitive.kernel(*inputs, **operation.attributes)
         out = operation.output
-        held[out.id] = float(result) if is_weak(out) else np.array(result, order="C").reshape(out.shape or (1,))
+        if is_weak(out):
+            held[out.id] = float(result)
+        elif _is_new(result, inputs):
+            held[out.id] = result.reshape(out.shape or (1,))
+        else:
+            held[out.id] = np.array(result, order="C").reshape(out.shape or (1,))
 
     def _output(self, value: Value, held: dict[int, Array]) -> Array:
         array = self._as_traced(value, held)
         shared = value.operation is None or value.id in self._in_place
         return array.copy() if shared and isinstance(array, np.ndarray) else array
 
-
     def _as_traced(self, value: Value, held: dict[int, Array]) -> Array:
         """Return the array of a value in its own shape; the memory of a number has one axis."""
+        if self._plan.is_inlined(value) and value.operation:
+            made_by = value.operation
+            return made_by.primitive.kernel(*(self._as_traced(v, held) for v in made_by.inputs), **made_by.attributes)
         stands_for = self._in_place.get(value.id, value)
         if stands_for.id not in held:
             return value.data
@@ -173,6 +180,12 @@ class _Function:
         if out_of_range[0]:
             out_of_range[0] = 0
             raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
+
+
+def _is_new(result: Array, operands: Sequence[Array]) -> bool:
+    """Whether a kernel's result is an array of its own, in row-major order, that need not be copied."""
+    own = isinstance(result, np.ndarray) and result.base is None and result.flags.c_contiguous
+    return own and not any(result is operand for operand in operands)
 
 
 def aligned(size: int) -> np.ndarray:

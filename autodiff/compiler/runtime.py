@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numba import njit
 
 from autodiff.kernels.compiled_matmul import product_of_rows
+from autodiff.kernels.compiled_random import uniform_at
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["compiled", "place", "product_of_rows", "rows_of", "sigmoid", "softplus"]
+__all__ = ["compiled", "erf", "place", "product_of_rows", "rows_of", "sigmoid", "softplus", "uniform_at"]
 
 
 @njit(inline="always")
@@ -43,3 +45,9 @@ def sigmoid(a: float) -> float:
 def softplus(a: float) -> float:
     """log(1 + eᵃ), without overflow."""
     return np.maximum(a, type(a)(0)) + np.log1p(np.exp(-np.abs(a)))
+
+
+@compiled
+def erf(a: float) -> float:
+    """The error function."""
+    return type(a)(math.erf(a))

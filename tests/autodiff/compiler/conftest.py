@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autodiff.compiler import runtime, store
+from autodiff.kernels import vectorized
 
 
 def as_it_is(function=None, **options):
@@ -15,6 +16,12 @@ def as_it_is(function=None, **options):
 
 def product(a, b, c, top, bottom):
     c[top:bottom] = a[top:bottom] @ b
+
+
+def uniform_at(seed, count, place, digits):
+    """The number at a place among those that NumPy's kernel draws for a seed and a count."""
+    dtype = np.dtype(np.float32 if digits == 24 else np.float64)
+    return vectorized.uniform(np.array([seed, count], np.uint64), (place + 1,), dtype)[place]
 
 
 def interpreted(source):
@@ -31,6 +38,8 @@ def interpreted(source):
         rows_of=runtime.rows_of.py_func,
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
+        erf=runtime.erf.py_func,
+        uniform_at=uniform_at,
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
     exec(text, vars(module))
