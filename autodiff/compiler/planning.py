@@ -325,12 +325,12 @@ class Factor(NamedTuple):
 
 
 def factor(value: Value) -> Factor:
-    """Return what has to be stored for a factor of a product: a matrix need not be transposed or reshaped for it."""
+    """Return what has to be stored for a factor of a product: an array need not be transposed or reshaped for it."""
     transposed = False
     while (made_by := value.operation) and made_by.primitive.name == "matrix_transpose":
         value, transposed = made_by.inputs[0], not transposed
     shape = value.shape
-    while (made_by := value.operation) and made_by.primitive.name == "reshape":
+    while (made_by := value.operation) and made_by.primitive.name == "reshape" and made_by.inputs[0].shape:
         (value,) = made_by.inputs
     return Factor(value, shape, transposed)
 
