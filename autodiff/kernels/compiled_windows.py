@@ -29,24 +29,22 @@ def add_windows(g: NDArray[Any], shape: tuple[int, ...], stride: tuple[int, ...]
     return out
 
 
-@compiled
-def _add_to_image(g: Any, out: Any, down: int, across: int) -> None:
-    for c in range(g.shape[0]):
-        for i in range(g.shape[1]):
-            for j in range(g.shape[2]):
-                for a in range(g.shape[3]):
-                    for b in range(g.shape[4]):
-                        out[c, i * down + a, j * across + b, 0, 0] += g[c, i, j, a, b]
-
-
 def _add_loop(g: Any, out: Any, down: int, across: int) -> None:
     for n in range(g.shape[0]):
-        _add_to_image(g[n], out[n], down, across)
+        for c in range(g.shape[1]):
+            for i in range(g.shape[2]):
+                for j in range(g.shape[3]):
+                    for a in range(g.shape[4]):
+                        for b in range(g.shape[5]):
+                            out[n, c, i * down + a, j * across + b, 0, 0] += g[n, c, i, j, a, b]
+
+
+_add_images = compiled(_add_loop)
 
 
 def _add_loop_by_team(g: Any, out: Any, down: int, across: int) -> None:
     for n in prange(g.shape[0]):
-        _add_to_image(g[n], out[n], down, across)
+        _add_images(g[n : n + 1], out[n : n + 1], down, across)
 
 
 _add = Specialised(_add_loop, inputs=1, limits=2, ndim=6, layout="A")

@@ -51,7 +51,7 @@ def sum_to(tf, x, shape):
     return tape.gradient(spread, small, x)
 
 
-def sliding_windows(tf, x, window, stride):
+def sliding_windows(tf, x, window, stride=1):
     """A gather, with NumPy to say which elements are meant."""
     return tf.gather(tf.reshape(x, [-1]), slid(np.arange(math.prod(x.shape)).reshape(x.shape), window, stride))
 
