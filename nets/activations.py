@@ -43,11 +43,13 @@ class Sigmoid(Module):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope · x, which is also the derivative at 0."""
+    """x where x > 0, else negative_slope · x; the derivative at 0 is negative_slope."""
 
     symbol = "A"
 
     def __init__(self, negative_slope: float = 0.01) -> None:
+        if not math.isfinite(negative_slope):
+            raise ValueError(f"LeakyReLU: negative_slope must be finite, not {negative_slope}")
         self.negative_slope = negative_slope
 
     def extra_repr(self) -> str:
@@ -60,11 +62,13 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where x > 0, else alpha · (eˣ − 1) (Clevert, Unterthiner and Hochreiter, 2016); the derivative at 0 is alpha."""
+    """x where x > 0, else alpha · (eˣ − 1); the derivative at 0 is alpha (Clevert, Unterthiner and Hochreiter, 2016)."""
 
     symbol = "A"
 
     def __init__(self, alpha: float = 1.0) -> None:
+        if not math.isfinite(alpha):
+            raise ValueError(f"ELU: alpha must be finite, not {alpha}")
         self.alpha = alpha
 
     def extra_repr(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,8 @@ from autodiff import Tensor
 from nets.activations import ACTIVATIONS, Activation
 from nets.initializers import INITIALIZERS, Init
 from nets.module import Module, Parameter
+
+__all__ = ["MLP", "Activation", "Flatten", "Linear", "Sequential"]
 
 class Linear(Module):
     """y = x @ W + b, with x (m, in_features), W (in_features, out_features) and b (out_features,).
@@ -83,7 +86,7 @@ class Flatten(Module):
     """All axes from `start_dim` on made one: images (m, c, h, w) become rows (m, c·h·w)."""
 
     def __init__(self, start_dim: int = 1) -> None:
-        self.start_dim = start_dim
+        self.start_dim = operator.index(start_dim)
 
     def forward(self, x: Any) -> Tensor:
         """Make rows of x."""

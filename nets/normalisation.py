@@ -26,12 +26,12 @@ def _scaled(centred: Any, variance: Any, eps: float) -> Any:
     return ad.divide(centred, ad.sqrt(ad.add(variance, eps)))
 
 
-class _BatchNorm(Module):
+class BatchNorm(Module):
     """(x − mean) / √(variance + eps) · weight + bias for each channel, axis 1 (Ioffe and Szegedy, 2015).
 
     In training, mean and variance are those of the channel in the batch, and the running ones move towards them by
-    `momentum`; in use they are the running ones. As in PyTorch the variance that divides is the biased one, Σ/n, and the
-    one that the running variance moves to is unbiased, Σ/(n − 1).
+    `momentum`; in use they are the running ones. As in PyTorch the variance that divides is the biased one, Σ/n, and
+    the one that the running variance moves to is unbiased, Σ/(n − 1).
 
     Args:
         num_features: the number of channels.
@@ -96,10 +96,10 @@ class _BatchNorm(Module):
         if len(shape) not in self.inputs or shape[1] != self.num_features:
             wanted = " or ".join(self.inputs.values())
             raise ValueError(f"{name}: needs {wanted} with {self.num_features} channels, but got shape {shape}")
-        if self.training and math.prod(shape) // shape[1] < 2:
+        if self.training and math.prod(shape) < 2 * shape[1]:
             raise ValueError(
-                f"{name}: in training, shape {shape} has {math.prod(shape) // shape[1]} number in each channel, and one "
-                "has no variance. Give a larger batch, or call model.eval() first to use the running statistics."
+                f"{name}: in training each channel needs two numbers at least to have a variance, but the shape is "
+                f"{shape}. Give a larger batch, or call model.eval() first, which uses the running statistics."
             )
 
     def _follow(self, mean: Any, variance: Any, n: int) -> None:
@@ -111,13 +111,15 @@ class _BatchNorm(Module):
                 running.assign(ad.add(ad.multiply(running, 1 - self.momentum), ad.astype(share, running.dtype)))
 
 
-class BatchNorm1d(_BatchNorm):
-    __doc__ = _BatchNorm.__doc__
+class BatchNorm1d(BatchNorm):
+    """`BatchNorm` of rows, or of sequences."""
+
     inputs: ClassVar = {2: "rows (m, features)", 3: "sequences (m, features, length)"}
 
 
-class BatchNorm2d(_BatchNorm):
-    __doc__ = _BatchNorm.__doc__
+class BatchNorm2d(BatchNorm):
+    """`BatchNorm` of images."""
+
     inputs: ClassVar = {4: "images (m, channels, height, width)"}
 
 

@@ -65,7 +65,8 @@ def add_windows(g: NDArray[Any], shape: tuple[int, ...], stride: tuple[int, ...]
     places, window = g.shape[-2 * axes : -axes], g.shape[-axes:]
     for offsets in np.ndindex(window):
         lines = zip(offsets, stride, places, strict=True)
-        out[..., *(slice(o, o + step * (n - 1) + 1, step) for o, step, n in lines)] += g[..., *offsets]
+        elements: Any = (..., *(slice(o, o + step * (n - 1) + 1, step) for o, step, n in lines))
+        out[elements] += g[(..., *offsets)]
     return out
 
 

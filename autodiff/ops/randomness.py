@@ -1,4 +1,4 @@
-"""Random numbers as a function of a counter: no state is hidden, so a compiled function draws what an eager one does."""
+"""Random numbers as a function of a counter: no state is hidden, so a compiled function draws what any other does."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ A convolution is such windows and a matrix product; pooling is a maximum or a me
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from autodiff import kernels

@@ -11,9 +11,9 @@ import numpy as np
 from tests.autodiff.cases import slid
 
 ALIKE = [
-    "abs", "add", "cos", "divide", "equal", "erf", "exp", "expm1", "greater", "greater_equal", "less", "less_equal", "log",
-    "log1p", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal",
-    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "subtract", "tanh",
+    "abs", "add", "cos", "divide", "equal", "erf", "exp", "expm1", "greater", "greater_equal", "less", "less_equal",
+    "log", "log1p", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative",
+    "not_equal", "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "subtract", "tanh",
 ]  # fmt: skip
 """What `tf.math` has by the same name."""
 
