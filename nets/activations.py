@@ -62,7 +62,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where x > 0, else alpha · (eˣ − 1); the derivative at 0 is alpha (Clevert, Unterthiner and Hochreiter, 2016)."""
+    """x where x > 0, else alpha · (eˣ − 1); the derivative at 0 is alpha (Clevert, Unterthiner, Hochreiter, 2016)."""
 
     symbol = "A"
 

@@ -63,7 +63,7 @@ def construct(architecture: Any, state: Mapping[str, np.ndarray], dtype: DTypeLi
     What is claimed is believed only if it is there: no layer takes more memory than its arrays in the state.
 
     Raises:
-        ValueError, KeyError, TypeError: there is no such module, or the state is another's.
+        ValueError, KeyError, TypeError, ArithmeticError: there is no such module, or the state is another's.
     """
     return _construct(architecture, state, "", {"rng": np.random.default_rng(0), "dtype": dtype})
 

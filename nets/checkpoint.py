@@ -46,7 +46,7 @@ def load(path: Path, kind: type[Module] = MLP) -> Module:
     try:
         state, metadata = arrays.read(path)
         return build(json.loads(metadata.get("architecture", "null")), state, kind)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a network saved by nets.checkpoint: {in_short(error)}") from error
 
 
@@ -64,7 +64,7 @@ def build(architecture: Any, state: Mapping[str, np.ndarray], kind: type[Module]
     What is claimed is believed only if it is there.
 
     Raises:
-        ValueError, KeyError, TypeError: there is no such network, it is of another kind, or its arrays are others.
+        ValueError, KeyError, TypeError, ArithmeticError: there is no such network, it is of another kind, or its arrays are others.
     """
     if not isinstance(architecture, dict):
         raise ValueError("its metadata name no architecture")

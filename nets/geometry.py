@@ -20,7 +20,7 @@ def pair(name: str, what: str, given: Lengths, least: int = 1) -> tuple[int, int
     Raises:
         ValueError: they are not one or two integers, `least` or more.
     """
-    lengths = (given, given) if isinstance(given, int | np.integer) else tuple(given)
+    lengths = tuple(given) if isinstance(given, list | tuple) else (given, given)
     if len(lengths) != 2 or not all(isinstance(n, int | np.integer) and n >= least for n in lengths):
         raise ValueError(f"{name}: {what} must be an integer of {least} or more, or two of them, not {given!r}")
     return int(lengths[0]), int(lengths[1])
