@@ -146,7 +146,7 @@ def batch_norm(shape, training, affine=True):
 
     def make(dtype):
         module = kind(channels, 1e-3, affine=affine, dtype=dtype).train(training)
-        module.load_state_dict({**module.state_dict(), "running_mean": running[0], "running_var": running[1]})
+        module.running_mean, module.running_var = (nets.Buffer(statistic.astype(dtype)) for statistic in running)
         return module
 
     def there(tf, x, γ=None, β=None):
