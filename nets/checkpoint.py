@@ -64,7 +64,8 @@ def build(architecture: Any, state: Mapping[str, np.ndarray], kind: type[Module]
     What is claimed is believed only if it is there.
 
     Raises:
-        ValueError, KeyError, TypeError, ArithmeticError: there is no such network, it is of another kind, or its arrays are others.
+        ValueError, KeyError, TypeError, ArithmeticError: there is no such network, it is of another kind, or its
+            arrays are others.
     """
     if not isinstance(architecture, dict):
         raise ValueError("its metadata name no architecture")

@@ -111,9 +111,10 @@ def _where(conditions: list[str], element: str, operation: Operation) -> str:
 def _sliding_windows(operation: Operation, index: Index, load: Load) -> str:
     (a,) = operation.inputs
     first = 2 * len(a.shape) - len(index)
-    steps = _steps(operation.attributes["stride"], len(a.shape) - first)
-    offsets = index[len(a.shape) :]
-    slid = (f"({i}) * {step} + {o}" for i, step, o in zip(index[first:], steps, offsets, strict=False))
+    slid = (
+        f"({place}) * {step} + {offset}"
+        for place, step, offset in zip(index[first:], _steps(operation), index[len(a.shape) :], strict=False)
+    )
     return load(a, (*index[:first], *slid))
 
 
@@ -122,7 +123,7 @@ def _add_windows(operation: Operation, index: Index, load: Load) -> str:
     (g,), shape = operation.inputs, operation.output.shape
     first = 2 * len(shape) - len(g.shape)
     places, offsets, conditions = [], [], []
-    for axis, step in zip(range(first, len(shape)), _steps(operation.attributes["stride"]), strict=True):
+    for axis, step in zip(range(first, len(shape)), _steps(operation), strict=True):
         i, count, length = index[axis], g.shape[axis], g.shape[axis + len(shape) - first]
         places.append(f"({i}) // {step}")
         offsets.append(f"({i}) % {step}")
@@ -134,10 +135,13 @@ def _add_windows(operation: Operation, index: Index, load: Load) -> str:
 def _overlap(operation: Operation) -> bool:
     """Whether windows that are added up have elements in common."""
     window = operation.inputs[0].shape[len(operation.output.shape) :]
-    return any(n > step for n, step in zip(window, _steps(operation.attributes["stride"]), strict=True))
+    return any(n > step for n, step in zip(window, _steps(operation), strict=True))
 
 
-def _steps(stride: int | tuple[int, ...], axes: int = 1) -> tuple[int, ...]:
+def _steps(operation: Operation) -> tuple[int, ...]:
+    """Return the stride of windows on each axis that they slide over."""
+    stride = operation.attributes["stride"]
+    axes = abs(len(operation.output.shape) - len(operation.inputs[0].shape))
     return (stride,) * axes if isinstance(stride, int) else tuple(stride)
 
 

@@ -16,7 +16,7 @@ Lengths = int | Shape
 
 
 @primitive("sliding_windows",
-           lambda g, out, a, window, stride: add_windows(g, shape=a.shape, stride=_steps(stride, window)))
+           lambda g, out, a, window, stride: add_windows(g, shape=a.shape, stride=stride))
 def sliding_windows(a: Array, window: Lengths, stride: Lengths = 1) -> Array:
     """The windows of a over its last axes, each `stride` further than the one before: (…, places…, window…).
 
@@ -40,9 +40,9 @@ def sliding_windows(a: Array, window: Lengths, stride: Lengths = 1) -> Array:
 
 @primitive("add_windows",
            lambda h, out, g, shape, stride: sliding_windows(h, window=g.shape[len(shape):], stride=stride))
-def add_windows(g: Array, shape: Shape, stride: Shape) -> Array:
+def add_windows(g: Array, shape: Shape, stride: Lengths) -> Array:
     """Zeros of a shape, to which each window of g is added where `sliding_windows` would find it."""
-    return kernels.add_windows(g, shape, stride)
+    return kernels.add_windows(g, shape, _steps(stride, g.shape[len(shape) :]))
 
 
 def _lengths(window: Lengths) -> Shape:

@@ -62,7 +62,8 @@ def network(dtype=np.float32, seed=0):
     """One of each layer that there is."""
     given = {"rng": np.random.default_rng(seed), "dtype": dtype}
     return nets.Sequential(
-        nets.Conv2d(1, 4, 3, padding=(1, 0), **given), nets.BatchNorm2d(4, momentum=0.3, dtype=dtype), nets.GELU("tanh"),
+        nets.Conv2d(1, 4, 3, padding=(1, 0), **given), nets.BatchNorm2d(4, momentum=0.3, dtype=dtype),
+        nets.GELU("tanh"),
         nets.MaxPool2d(2, stride=(2, 1)), nets.Conv2d(4, 4, (2, 1), groups=2, bias=False, **given), nets.ELU(0.7),
         nets.AvgPool2d(2, padding=1), nets.Sequential(nets.LeakyReLU(0.2), nets.Flatten(), nets.ReLU()),
         nets.Linear(16, 6, **given), nets.BatchNorm1d(6, affine=False, dtype=dtype), nets.Tanh(),

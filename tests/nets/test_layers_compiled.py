@@ -7,6 +7,7 @@ import pytest
 
 import autodiff as ad
 import nets
+from autodiff import Tensor
 from autodiff.compiler import store
 from tests.autodiff.compiler.conftest import interpreted
 from tests.nets.layer_cases import CASES
@@ -84,30 +85,44 @@ def batch(seed, dtype, m=4):
     return rng.standard_normal((m, 1, 6, 6)).astype(dtype), rng.integers(0, 3, m)
 
 
-def assert_same_course(dtype, tolerance, steps):
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-4), (np.float64, 1e-11)], ids=["float32", "float64"])
+def test_a_training_takes_the_same_course(dtype, tolerance):
+    """Within what the rounding of some steps adds up to."""
     model = network(dtype)
     twin = copy.deepcopy(model)
     (step, average), (same_step, same_average) = training(model), training(twin)
     compiled = ad.jit(step)
-    for seed in range(steps):
+    for seed in range(4):
         assert_close(compiled(*batch(seed, dtype)), same_step(*batch(seed, dtype)), tolerance)
         assert model[7].state.data.tolist() == twin[7].state.data.tolist()
-    assert int(model[7].state.data[1]) == steps
-    state = twin.state_dict()
-    for name, array in model.state_dict().items():
-        np.testing.assert_allclose(array, state[name], rtol=tolerance, atol=tolerance)
+    assert int(model[7].state.data[1]) == 4
+    assert_states_equal(model, twin, tolerance)
     assert_close(average.averages, same_average.averages, tolerance)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-4), (np.float64, 1e-11)], ids=str)
-def test_a_training_takes_the_same_course(dtype, tolerance):
-    """Within what the rounding of some steps adds up to."""
-    assert_same_course(dtype, tolerance, steps=4)
+def assert_states_equal(model, twin, tolerance):
+    state = twin.state_dict()
+    for name, array in model.state_dict().items():
+        np.testing.assert_allclose(array, state[name], rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.by_numba
-def test_a_training_takes_the_same_course_in_machine_code():
-    assert_same_course(np.float32, 1e-4, steps=3)
+def test_in_machine_code_values_gradients_statistics_and_masks_are_the_same():
+    rng = np.random.default_rng(0)
+    model = nets.Sequential(
+        nets.Conv2d(1, 2, 2, padding=1, rng=rng), nets.BatchNorm2d(2), nets.MaxPool2d(2), nets.Dropout(0.3, rng=rng),
+        nets.GELU(),
+    )  # fmt: skip
+    twin = copy.deepcopy(model)
+
+    def gradient_of(model):
+        return lambda x: ad.grad(lambda x: ad.sum(ad.square(model(x))))(x)
+
+    compiled, same = ad.jit(gradient_of(model)), gradient_of(twin)
+    for seed in range(3):
+        x, _ = batch(seed, np.float32)
+        assert_close([compiled(x)], [same(Tensor(x))], 1e-5)
+    assert_states_equal(model, twin, 1e-5)
 
 
 @both_precisions

@@ -1,4 +1,4 @@
-"""A network like LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998) on real digits: its gradients, and that it learns."""
+"""A network like LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998) on real digits: its gradients; and it learns."""
 
 import numpy as np
 import pytest

@@ -131,7 +131,7 @@ def test_a_buffer_is_saved_with_the_parameters_and_not_trained():
     assert not np.shares_memory(module.parts[0].data, numbers)
     module.load_state_dict({"weight": np.zeros(2), "parts.0": np.full(3, 7)})
     np.testing.assert_array_equal(module.parts[0].data, [7.0, 7.0, 7.0])
-    with pytest.raises(KeyError, match="parts.0"):
+    with pytest.raises(KeyError, match=r"parts\.0"):
         module.load_state_dict({"weight": np.zeros(2)})
 
 

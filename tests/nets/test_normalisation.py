@@ -141,7 +141,7 @@ def test_layer_norm_without_parameters_or_without_bias():
         (lambda: nets.LayerNorm(()), "LayerNorm: needs lengths of 1 or more"),
         (lambda: nets.LayerNorm((3, 0)), "LayerNorm: needs lengths of 1 or more"),
         (lambda: nets.LayerNorm(3, eps=-1.0), "LayerNorm: .* eps of 0 or more"),
-        (lambda: nets.LayerNorm(4)(normal(5, 3)), r"LayerNorm: the last axes must be \(4,\), but the shape is \(5, 3\)"),
+        (lambda: nets.LayerNorm(4)(normal(5, 3)), r"LayerNorm: the last axes must be \(4,\), but .* \(5, 3\)"),
     ],
 )
 def test_what_cannot_be_normalised_is_refused_in_one_line(make, told):
