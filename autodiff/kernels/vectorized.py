@@ -52,10 +52,7 @@ def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) ->
 
 def erf(x: NDArray[Any]) -> NDArray[Any]:
     """Return the error function of floating-point numbers, in their shape and dtype."""
-    return np.asarray(_erf(x)).astype(x.dtype)
-
-
-_erf = np.vectorize(math.erf, otypes=[np.float64])
+    return np.asarray(np.vectorize(math.erf, otypes=[x.dtype])(x))
 
 
 def add_windows(g: NDArray[Any], shape: tuple[int, ...], stride: tuple[int, ...]) -> NDArray[Any]:

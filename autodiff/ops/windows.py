@@ -46,8 +46,8 @@ def add_windows(g: Array, shape: Shape, stride: Lengths) -> Array:
 
 
 def _lengths(window: Lengths) -> Shape:
-    """Return the lengths of a window as a tuple."""
-    return (window,) if isinstance(window, int) else tuple(window)
+    """Return the lengths of a window along each of its axes."""
+    return (window,) if isinstance(window, int) else window
 
 
 def _steps(stride: Lengths, window: Lengths) -> Shape:
@@ -57,7 +57,7 @@ def _steps(stride: Lengths, window: Lengths) -> Shape:
         ValueError: there are more or fewer strides than axes.
     """
     axes = len(_lengths(window))
-    steps = (stride,) * axes if isinstance(stride, int) else tuple(stride)
+    steps = (stride,) * axes if isinstance(stride, int) else stride
     if len(steps) != axes:
         raise ValueError(f"strides {steps} are not one for each axis of a window of {_lengths(window)}")
     return steps

@@ -230,11 +230,11 @@ def sliding(draw, adjoint=False):
     lengths = draw(st.lists(st.integers(1, 5), min_size=1, max_size=2))
     window = tuple(draw(st.integers(1, n)) for n in lengths)
     steps = tuple(draw(st.integers(1, 3)) for _ in lengths)
+    if len(set(steps)) == 1 and draw(st.booleans()):
+        steps = steps[0]
     shape = (*stack, *lengths)
     if adjoint:
         return (draw(any_sign(slid(np.empty(shape), window, steps).shape)),), {"shape": shape, "stride": steps}
-    if len(set(steps)) == 1 and draw(st.booleans()):
-        steps = steps[0]
     return (draw(any_sign(shape)),), {"window": window[0] if len(window) == 1 else window, "stride": steps}
 
 
