@@ -70,8 +70,8 @@ def _reshape(operation: Operation, index: Index, load: Load) -> str:
         place = _flat(tuple(index[i] for i in others), tuple(out.shape[i] for i in others))
         for n, axis in enumerate(axes):
             after = prod(a.shape[i] for i in axes[n + 1 :])
-            own[axis] = place if after == 1 else f"{place} // {after}"
-            own[axis] = f"({own[axis]})" + (f" % {a.shape[axis]}" if n else "")
+            rest = _signed(place) if after == 1 else f"{_signed(place)} // {after}"
+            own[axis] = f"{rest} % {a.shape[axis]}" if n else rest
         if len(axes) == 1:
             own[axes[0]] = place
     return load(a, tuple(own))
@@ -90,14 +90,16 @@ def _groups(shape: tuple[int, ...], other: tuple[int, ...]) -> Iterator[tuple[li
 
 def _flat(index: Index, shape: tuple[int, ...]) -> str:
     """Write the place in row-major order of an element of an array of a shape."""
-    terms = [f"({i}) * {prod(shape[axis + 1 :])}" for axis, i in enumerate(index[:-1])]
-    return f"({' + '.join([*terms, *index[-1:]]) or '0'})"
+    if len(index) == 1:
+        return index[0]
+    terms = [f"{_signed(i)} * {prod(shape[axis + 1 :])}" for axis, i in enumerate(index[:-1])]
+    return f"({' + '.join([*terms, *map(_signed, index[-1:])]) or '0'})"
 
 
 def _pad(operation: Operation, index: Index, load: Load) -> str:
     (a,) = operation.inputs
     before = np.broadcast_to(operation.attributes["pad_width"], (len(a.shape), 2))[:, 0].tolist()
-    own = tuple(i if start == 0 else f"({i}) - {start}" for i, start in zip(index, before, strict=True))
+    own = tuple(i if start == 0 else f"{_signed(i)} - {start}" for i, start in zip(index, before, strict=True))
     padded = [(i, n) for i, n, m in zip(own, a.shape, operation.output.shape, strict=True) if n != m]
     return _where([f"0 <= {i} < {n}" for i, n in padded], load(a, own), operation)
 
@@ -112,7 +114,7 @@ def _sliding_windows(operation: Operation, index: Index, load: Load) -> str:
     (a,) = operation.inputs
     first = 2 * len(a.shape) - len(index)
     slid = (
-        f"({place}) * {step} + {offset}"
+        f"{_signed(place)} * {step} + {_signed(offset)}"
         for place, step, offset in zip(index[first:], _steps(operation), index[len(a.shape) :], strict=False)
     )
     return load(a, (*index[:first], *slid))
@@ -125,8 +127,8 @@ def _add_windows(operation: Operation, index: Index, load: Load) -> str:
     places, offsets, conditions = [], [], []
     for axis, step in zip(range(first, len(shape)), _steps(operation), strict=True):
         i, count, length = index[axis], g.shape[axis], g.shape[axis + len(shape) - first]
-        places.append(f"({i}) // {step}")
-        offsets.append(f"({i}) % {step}")
+        places.append(f"{_signed(i)} // {step}")
+        offsets.append(f"{_signed(i)} % {step}")
         conditions += [f"{places[-1]} < {count}"] if count * step < shape[axis] else []
         conditions += [f"{offsets[-1]} < {length}"] if length < step else []
     return _where(conditions, load(g, (*index[:first], *places, *offsets)), operation)
@@ -163,7 +165,7 @@ def _getitem(operation: Operation, index: Index, load: Load) -> str:
         elif isinstance(part, slice):
             start, _, step = part.indices(n)
             i = places.pop(0)
-            own.append(i if (start, step) == (0, 1) else f"{start} + {step} * ({i})")
+            own.append(i if (start, step) == (0, 1) else f"{start} + {step} * {_signed(i)}")
         else:
             own.append(str(int(part) % n))
     return load(a, tuple(own))
@@ -210,6 +212,11 @@ _READERS: dict[str, Callable[[Operation, Index, Load], str]] = {
 
 
 _FREE = {"permute_dims", "matrix_transpose", "reshape", "getitem", "sliding_windows"}
+
+
+def _signed(i: str) -> str:
+    """Write an index so that it can be computed with: a counter may be of a type without a sign."""
+    return i if i.isdecimal() else f"np.int64({i})"
 
 
 def _is_basic(index: Any) -> bool:

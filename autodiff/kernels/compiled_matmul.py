@@ -87,8 +87,17 @@ def _product_of_rows_loop(a: Any, b: Any, c: Any, top: int, bottom: int) -> None
     _block(a, b, c, top, bottom, 0, c.shape[1])
 
 
+def _product_of_columns_loop(a: Any, b: Any, c: Any, left: int, right: int) -> None:
+    if b.strides[1] != c.itemsize:
+        b = _row_by_row(b, c.itemsize)
+    _block(a, b, c, 0, c.shape[0], left, right)
+
+
 product_of_rows = Specialised(_product_of_rows_loop, inputs=2, limits=2, ndim=2, layout="A")
 """`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
+
+product_of_columns = Specialised(_product_of_columns_loop, inputs=2, limits=2, ndim=2, layout="A")
+"""`product_of_columns[dtype](a, b, c, left, right)` does so with columns."""
 
 _product = Specialised(_product_loop, inputs=2, ndim=2, layout="A")
 _product_by_team = Specialised(_product_loop_by_team, inputs=2, ndim=2, layout="A", parallel=True)
@@ -98,7 +107,7 @@ _product_by_team = Specialised(_product_loop_by_team, inputs=2, ndim=2, layout="
 def _block(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
     """c[top:bottom, left:right] = (a @ b)[top:bottom, left:right].
 
-    The last tiles may reach below bottom, into rows of another thread; both write the same numbers there.
+    The last tiles may reach over the edges, into rows and columns of another thread; both write the same numbers there.
     """
     lanes = VECTOR_BYTES // c.itemsize
     for j in range(left, right - 2 * lanes + 1, 2 * lanes):

@@ -7,20 +7,17 @@ import pytest
 
 import autodiff as ad
 import nets
-from autodiff import Tensor
-from autodiff.compiler import store
-from tests.autodiff.compiler.conftest import interpreted
+from tests.autodiff.compiler.conftest import let_python_run_it
 from tests.nets.layer_cases import CASES
 
 TOLERANCES = {np.float32: 1e-5, np.float64: 1e-12}
 both_precisions = pytest.mark.parametrize("dtype", TOLERANCES, ids=["float32", "float64"])
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, params=[np.inf, 0], ids=["alone", "shared"])
 def _by_python(request, monkeypatch):
-    """Run the emitted loops as Python, but for the tests that ask for Numba."""
-    if "by_numba" not in request.keywords:
-        monkeypatch.setattr(store, "load", interpreted)
+    """Run the emitted loops as Python, by one thread or as three would."""
+    let_python_run_it(monkeypatch, request.param)
 
 
 def assert_close(results, wanted, tolerance):
@@ -104,25 +101,6 @@ def assert_states_equal(model, twin, tolerance):
     state = twin.state_dict()
     for name, array in model.state_dict().items():
         np.testing.assert_allclose(array, state[name], rtol=tolerance, atol=tolerance)
-
-
-@pytest.mark.by_numba
-def test_in_machine_code_values_gradients_statistics_and_masks_are_the_same():
-    rng = np.random.default_rng(0)
-    model = nets.Sequential(
-        nets.Conv2d(1, 2, 2, padding=1, rng=rng), nets.BatchNorm2d(2), nets.MaxPool2d(2), nets.Dropout(0.3, rng=rng),
-        nets.GELU(),
-    )  # fmt: skip
-    twin = copy.deepcopy(model)
-
-    def gradient_of(model):
-        return lambda x: ad.grad(lambda x: ad.sum(ad.square(model(x))))(x)
-
-    compiled, same = ad.jit(gradient_of(model)), gradient_of(twin)
-    for seed in range(3):
-        x, _ = batch(seed, np.float32)
-        assert_close([compiled(x)], [same(Tensor(x))], 1e-5)
-    assert_states_equal(model, twin, 1e-5)
 
 
 @both_precisions
