@@ -15,12 +15,29 @@ from numba import prange
 from numpy.typing import NDArray
 
 from autodiff.kernels import vectorized
-from autodiff.kernels.simd import ROWS, VECTOR_BYTES, narrow_tile, transpose_block, wide_tile
+from autodiff.kernels.simd import (
+    DEPTH,
+    ROWS,
+    SHORT,
+    VECTOR_BYTES,
+    VECTORS,
+    copying_tile_of_1,
+    copying_tile_of_2,
+    copying_tile_of_3,
+    lanes_of,
+    room_for_panel,
+    short_tile_of_1,
+    short_tile_of_2,
+    short_tile_of_3,
+    tile_of_1,
+    tile_of_2,
+    tile_of_3,
+    transpose_block,
+)
 from autodiff.kernels.specialised import FLOATS, Specialised, compiled
 from autodiff.kernels.team import team
 
-BLOCK = 64
-"""Rows and columns of the result that a thread takes at a time: as many as the rows of a usual batch."""
+LYING_FROM = 32
 
 PARALLEL_FROM = 2_000_000
 """Multiplications from which more threads pay. To wake them costs the time of 100,000 with OpenMP, whose
@@ -39,15 +56,15 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     dtype = a.dtype
     if b.dtype != dtype or dtype not in FLOATS:
         return vectorized.matmul(a, b)
-    if a.ndim != 2 or b.ndim != 2:
+    try:
+        (m, k), (k_too, n) = a.shape, b.shape
+    except ValueError:
         return _stacked(a, b)
-    m, k = a.shape
-    k_too, n = b.shape
     if k != k_too:
         raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {k} and {k_too} differ")
     out = np.empty((m, n), dtype)
     work = m * n * k
-    if work < PARALLEL_FROM or not team.share(work * LATE, _product_by_team[dtype], a, b, out):
+    if work < PARALLEL_FROM or not team.share(work * LATE, _product_by_team[dtype], a, b, out, team.size):
         _product[dtype](a, b, out)
     return out
 
@@ -66,61 +83,119 @@ def _stacked(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 
 
 def _product_loop(a: Any, b: Any, c: Any) -> None:
-    if b.strides[1] != c.itemsize:
-        b = _row_by_row(b, c.itemsize)
-    _block(a, b, c, 0, c.shape[0], 0, c.shape[1])
+    _multiply(a, b, c, 0, c.shape[0], 0, c.shape[1])
 
 
-def _product_loop_by_team(a: Any, b: Any, c: Any) -> None:
-    if b.strides[1] != c.itemsize:
-        b = _row_by_row(b, c.itemsize)
+def _product_loop_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
     m, n = c.shape
-    blocks_across = -(-n // BLOCK)
-    for block in prange(-(-m // BLOCK) * blocks_across):
-        i, j = block // blocks_across * BLOCK, block % blocks_across * BLOCK
-        _block(a, b, c, i, min(i + BLOCK, m), j, min(j + BLOCK, n))
+    for part in prange(parts):
+        top, bottom, left, right = 0, m, 0, n
+        if m < n:
+            left, right = _part(part, parts, n, lanes_of(c))
+        else:
+            top, bottom = _part(part, parts, m, ROWS)
+        _multiply(a, b, c, top, bottom, left, right)
 
 
 def _product_of_rows_loop(a: Any, b: Any, c: Any, top: int, bottom: int) -> None:
-    if b.strides[1] != c.itemsize:
-        b = _row_by_row(b, c.itemsize)
-    _block(a, b, c, top, bottom, 0, c.shape[1])
+    _multiply(a, b, c, top, bottom, 0, c.shape[1])
 
 
-product_of_rows = Specialised(_product_of_rows_loop, inputs=2, limits=2, ndim=2, layout="A")
+product_of_rows = Specialised(_product_of_rows_loop, inner=True, inputs=2, limits=2, ndim=2, layout="A")
 """`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
 
 _product = Specialised(_product_loop, inputs=2, ndim=2, layout="A")
-_product_by_team = Specialised(_product_loop_by_team, inputs=2, ndim=2, layout="A", parallel=True)
+_product_by_team = Specialised(_product_loop_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)
 
 
 @compiled
-def _block(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
+def _part(part: int, parts: int, length: int, multiple: int) -> tuple[int, int]:
+    """Where a part of an axis begins and ends: all but the last end at a multiple."""
+    pieces = -(-length // multiple)
+    return part * pieces // parts * multiple, min((part + 1) * pieces // parts * multiple, length)
+
+
+@compiled
+def _multiply(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
     """c[top:bottom, left:right] = (a @ b)[top:bottom, left:right].
 
-    The last tiles may reach below bottom, into rows of another thread; both write the same numbers there.
+    A column of numbers wastes most of a vector, so a result of a few columns is computed lying down, as bᵀ·aᵀ, if aᵀ
+    has contiguous rows: the gradient of the last layer's weights.
     """
-    lanes = VECTOR_BYTES // c.itemsize
-    for j in range(left, right - 2 * lanes + 1, 2 * lanes):
-        for i in range(top, bottom, ROWS):
-            wide_tile(a, b, c, i, j)
-    for j in range(right - (right - left) % (2 * lanes), right, lanes):
-        for i in range(top, bottom, ROWS):
-            narrow_tile(a, b, c, i, j)
+    if b.strides[0] != c.itemsize and b.strides[1] != c.itemsize:
+        b = _row_by_row(b)
+    m, n = bottom - top, right - left
+    if a.strides[0] == c.itemsize and n < min(m, 2 * lanes_of(c)) and a.shape[1] >= LYING_FROM:
+        lying = np.empty((n, m), c.dtype)
+        _upright(b[:, left:right].T, a[top:bottom].T, lying, 0, n, 0, m)
+        _transpose(lying, c.ctypes.data + top * c.strides[0] + left * c.itemsize, c.strides[0], n)
+    else:
+        _upright(a, b, c, top, bottom, left, right)
 
 
 @compiled
-def _row_by_row(b: Any, itemsize: int) -> Any:
-    """A copy of b with contiguous rows, padded to whole vectors on both axes."""
-    k, n = b.shape
-    lanes = VECTOR_BYTES // itemsize
-    rows = np.empty((k + -k % lanes, n + -n % lanes), b.dtype)
-    if b.strides[0] == itemsize:
-        for j in range(0, n, lanes):
-            for p in range(0, k, lanes):
-                transpose_block(b.T, rows, j, p)
-    else:
-        for p in range(k):
-            for j in range(n):
-                rows[p, j] = b[p, j]
+def _upright(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
+    """c[top:bottom, left:right] = (a @ b)[top:bottom, left:right], panel by panel, and in a panel tile by tile."""
+    vectors = -(-(right - left) // lanes_of(c))
+    if vectors == 0 or top == bottom:
+        return
+    k = a.shape[1]
+    depth = -(-k // max(1, -(-k // DEPTH)))
+    panels = -(-vectors // VECTORS)
+    panel = room_for_panel()
+    j = left
+    for p in range(panels):
+        width = (p + 1) * vectors // panels - p * vectors // panels
+        start = 0
+        while True:
+            stop = min(start + depth, k)
+            i = top
+            if b.strides[1] == c.itemsize:
+                if width == 1:
+                    copying_tile_of_1(a, b, panel, c, i, bottom, j, right, start, stop)
+                elif width == 2:
+                    copying_tile_of_2(a, b, panel, c, i, bottom, j, right, start, stop)
+                else:
+                    copying_tile_of_3(a, b, panel, c, i, bottom, j, right, start, stop)
+                i += ROWS
+            else:
+                part = b[start:stop, j : min(j + width * lanes_of(c), right)].T
+                _transpose(part, panel, width * VECTOR_BYTES, width * lanes_of(c))
+            while bottom - i > SHORT:
+                if width == 1:
+                    tile_of_1(a, b, panel, c, i, bottom, j, right, start, stop)
+                elif width == 2:
+                    tile_of_2(a, b, panel, c, i, bottom, j, right, start, stop)
+                else:
+                    tile_of_3(a, b, panel, c, i, bottom, j, right, start, stop)
+                i += ROWS
+            if i < bottom:
+                if width == 1:
+                    short_tile_of_1(a, b, panel, c, i, bottom, j, right, start, stop)
+                elif width == 2:
+                    short_tile_of_2(a, b, panel, c, i, bottom, j, right, start, stop)
+                else:
+                    short_tile_of_3(a, b, panel, c, i, bottom, j, right, start, stop)
+            start = stop
+            if start == k:
+                break
+        j += width * lanes_of(c)
+
+
+@compiled
+def _transpose(source: Any, target: int, step: int, right: int) -> None:
+    """Write the transpose of an array to an address, its rows `step` bytes apart, up to a column."""
+    m, n = source.shape
+    for i in range(0, m, lanes_of(source)):
+        for j in range(0, n, lanes_of(source)):
+            transpose_block(source, i, j, target, step, n, right)
+
+
+@compiled
+def _row_by_row(b: Any) -> Any:
+    """A copy of an array whose numbers lie scattered."""
+    rows = np.empty(b.shape, b.dtype)
+    for p in range(b.shape[0]):
+        for j in range(b.shape[1]):
+            rows[p, j] = b[p, j]
     return rows

@@ -39,12 +39,13 @@ class Specialised(dict[np.dtype[Any], Callable[..., None]]):
         limits: int = 0,
         ndim: int,
         layout: Literal["A", "C"],
+        inner: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
         self._function, self._options = function, options
         self._numbers, self._inputs, self._limits = numbers, inputs, limits
-        self._ndim, self._layout = ndim, layout
+        self._ndim, self._layout, self._inner = ndim, layout, inner
 
     def __missing__(self, dtype: np.dtype[Any]) -> Callable[..., None]:
         scalar = from_dtype(dtype)
@@ -52,5 +53,6 @@ class Specialised(dict[np.dtype[Any], Callable[..., None]]):
         output = types.Array(scalar, self._ndim, "C")
         limits = [types.int64] * self._limits
         signature = types.void(*[scalar] * self._numbers, *[given] * self._inputs, output, *limits)
-        self[dtype] = compiled(self._function, signature, **self._options)
+        dispatcher = compiled(self._function, signature, **self._options)
+        self[dtype] = dispatcher if self._inner else dispatcher.overloads[signature.args].entry_point
         return self[dtype]
