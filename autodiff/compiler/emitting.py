@@ -17,9 +17,9 @@ from autodiff.kernels.simd import ROWS
 HEADER = '''"""{title}"""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from autodiff.compiler.runtime import compiled, place, product_of_rows, rows_of, sigmoid, softplus
+from autodiff.compiler.runtime import compiled, compiled_for_team, place, product_of_rows, rows_of, sigmoid, softplus
 '''
 
 INDENT = "    "
@@ -131,7 +131,7 @@ class Emitter:
                 ]
             else:
                 body.append(f"{function}(0, {region.rows}, {given})")
-        decorator = "@njit(cache=True, nogil=True, error_model='numpy', parallel=True)" if team else "@compiled"
+        decorator = "@compiled_for_team" if team else "@compiled"
         parameters = (["parts"] if team else []) + [*arguments, "arena", "out_of_range"]
         self._lines += ["", decorator, f"def {name}({', '.join(parameters)}):", *_indented(body)]
 

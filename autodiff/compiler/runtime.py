@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ from numba import njit
 from autodiff.kernels.compiled_matmul import product_of_rows
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["compiled", "place", "product_of_rows", "rows_of", "sigmoid", "softplus"]
+__all__ = ["compiled", "compiled_for_team", "place", "product_of_rows", "rows_of", "sigmoid", "softplus"]
+
+compiled_for_team = partial(compiled, parallel=True)
+"""`compiled`, of a function whose `prange` is shared among threads."""
 
 
 @njit(inline="always")

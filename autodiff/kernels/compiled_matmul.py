@@ -1,10 +1,11 @@
-"""The compiled matrix product: blocks of register tiles, shared among threads where that pays.
+"""The compiled matrix product: a panel of B for the nearest cache, register tiles above it, threads where they pay.
 
-What is left to do around the tile is to feed it. A tall stack of tiles, all with the same columns of B,
-reads those again and again from the cache. The tile takes B in vectors along its rows, so a B that is
-the transposed view of an array, as in x @ W.T, is first written out row by row. A may have any strides.
+What is left to do around the tile is to feed it, and the order of the loops is Goto's (see `simd.py`). The columns of
+the result are dealt out to panels of two or three vectors, the shared axis to blocks of some 150. One block of one
+panel of B is packed: copied on the way by the first tile, or transposed if its columns are what is contiguous, as in
+x @ W.T. All rows of A then go past it. A is read as it lies; it may have any strides.
 
-Each entry of the result is one sum, in the order of the shared axis, whichever tile, block or thread
+Each entry of the result is one sum, in the order of the shared axis, whichever tile, panel or thread
 computes it. So the bits of the result do not depend on the number of threads.
 """
 
@@ -34,10 +35,14 @@ from autodiff.kernels.simd import (
     tile_of_3,
     transpose_block,
 )
-from autodiff.kernels.specialised import FLOATS, Specialised, compiled
+from autodiff.kernels.specialised import Specialised, compiled
 from autodiff.kernels.team import team
 
 LYING_FROM = 32
+"""Length of the sums from which it pays to compute a narrow result lying down."""
+
+HELD = 1 << 20
+"""Bytes of A that are to stay in the second cache while one panel of B after the other comes by."""
 
 PARALLEL_FROM = 2_000_000
 """Multiplications from which more threads pay. To wake them costs the time of 100,000 with OpenMP, whose
@@ -46,7 +51,6 @@ threads stay awake between calls, and of some 3 million with Numba's own layer, 
 LATE = 2e-10
 """Seconds for each multiplication after which the team is late: ten times what a single core takes."""
 
-
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """Multiply matrices of shapes (..., m, k) and (..., k, n), which gives (..., m, n).
 
@@ -54,7 +58,11 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     C-contiguous. ValueError where the shapes do not match.
     """
     dtype = a.dtype
-    if b.dtype != dtype or dtype not in FLOATS:
+    if b.dtype is not dtype and b.dtype != dtype:
+        return vectorized.matmul(a, b)
+    try:
+        multiply = product[dtype]
+    except KeyError:
         return vectorized.matmul(a, b)
     try:
         (m, k), (k_too, n) = a.shape, b.shape
@@ -64,8 +72,8 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {k} and {k_too} differ")
     out = np.empty((m, n), dtype)
     work = m * n * k
-    if work < PARALLEL_FROM or not team.share(work * LATE, _product_by_team[dtype], a, b, out, team.size):
-        _product[dtype](a, b, out)
+    if work < PARALLEL_FROM or not team.share(work * LATE, product_by_team[dtype], a, b, out, team.size):
+        multiply(a, b, out)
     return out
 
 
@@ -104,8 +112,8 @@ def _product_of_rows_loop(a: Any, b: Any, c: Any, top: int, bottom: int) -> None
 product_of_rows = Specialised(_product_of_rows_loop, inner=True, inputs=2, limits=2, ndim=2, layout="A")
 """`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
 
-_product = Specialised(_product_loop, inputs=2, ndim=2, layout="A")
-_product_by_team = Specialised(_product_loop_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)
+product = Specialised(_product_loop, inputs=2, ndim=2, layout="A")
+product_by_team = Specialised(_product_loop_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)
 
 
 @compiled
@@ -124,21 +132,21 @@ def _multiply(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: i
     """
     if b.strides[0] != c.itemsize and b.strides[1] != c.itemsize:
         b = _row_by_row(b)
-    m, n = bottom - top, right - left
-    if a.strides[0] == c.itemsize and n < min(m, 2 * lanes_of(c)) and a.shape[1] >= LYING_FROM:
+    m, n, k = bottom - top, right - left, a.shape[1]
+    if a.strides[0] == c.itemsize and n < min(m, 2 * lanes_of(c)) and k >= LYING_FROM:
         lying = np.empty((n, m), c.dtype)
         _upright(b[:, left:right].T, a[top:bottom].T, lying, 0, n, 0, m)
-        _transpose(lying, c.ctypes.data + top * c.strides[0] + left * c.itemsize, c.strides[0], n)
+        _transpose(lying, np.int64(c.ctypes.data) + top * c.strides[0] + left * c.itemsize, c.strides[0], n)
     else:
-        _upright(a, b, c, top, bottom, left, right)
+        rows = -(-HELD // (max(k, 1) * c.itemsize * ROWS)) * ROWS
+        for first in range(top, bottom, rows):
+            _upright(a, b, c, first, min(first + rows, bottom), left, right)
 
 
 @compiled
 def _upright(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
     """c[top:bottom, left:right] = (a @ b)[top:bottom, left:right], panel by panel, and in a panel tile by tile."""
     vectors = -(-(right - left) // lanes_of(c))
-    if vectors == 0 or top == bottom:
-        return
     k = a.shape[1]
     depth = -(-k // max(1, -(-k // DEPTH)))
     panels = -(-vectors // VECTORS)

@@ -23,7 +23,8 @@ from llvmlite import binding, ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-_features = (config.CPU_FEATURES or binding.get_host_cpu_features().flatten()).split(",")
+_set: str | None = getattr(config, "CPU_FEATURES", None)  # by NUMBA_CPU_FEATURES
+_features = (binding.get_host_cpu_features().flatten() if _set is None else _set).split(",")
 
 VECTOR_BYTES = 64 if "+avx512f" in _features else 32 if "+avx2" in _features else 16
 """Bytes of a vector register."""
@@ -39,6 +40,9 @@ SHORT = ROWS // 2
 
 DEPTH = 170
 """Rows of B in a panel, at most. With VECTORS vectors in each it then fills two thirds of a cache of 48 kB."""
+
+_new_sum: Any = cgutils.alloca_once
+"""Room for a vector, which the compiler makes a register."""
 
 _int32, _int64 = ir.IntType(32), ir.IntType(64)
 _address = ir.IntType(8).as_pointer()
@@ -133,8 +137,7 @@ def _repeat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
     return builder.shuffle_vector(builder.insert_element(nothing, scalar, _int32(0)), nothing, zeros)
 
 
-@intrinsic
-def lanes_of(typing: Any, array: types.Type) -> tuple[Any, Callable[..., ir.Value]]:
+def _lanes_of(typing: Any, array: types.Array) -> tuple[Any, Callable[..., ir.Value]]:
     """`lanes_of(array)` is how many of its numbers fit a vector; to the compiler it is a constant."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
@@ -143,8 +146,7 @@ def lanes_of(typing: Any, array: types.Type) -> tuple[Any, Callable[..., ir.Valu
     return types.int64(array), generate
 
 
-@intrinsic
-def room_for_panel(typing: Any) -> tuple[Any, Callable[..., ir.Value]]:
+def _room_for_panel(typing: Any) -> tuple[Any, Callable[..., ir.Value]]:
     """`room_for_panel()` is the address of DEPTH · VECTORS vectors on the stack of the function that asks for it."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
@@ -159,8 +161,9 @@ def room_for_panel(typing: Any) -> tuple[Any, Callable[..., ir.Value]]:
 def _register_tile(rows: int, vectors: int, copies: bool) -> Any:
     """The intrinsic `tile(a, b, panel, c, i, bottom, j, right, start, stop)`, for a tile of c at row i and column j.
 
-    It adds the terms of the sums from start to stop: tile += a[tile's rows, start:stop] @ b[start:stop, tile's columns].
-    Where start is 0 the tile is written, else added to. What overhangs the bottom row or the right column is not stored.
+    It adds the terms of the sums from start to stop: tile += a[its rows, start:stop] @ b[start:stop, its columns].
+    Where start is 0 the tile is written, else added to. What overhangs the bottom row or the right column is not
+    stored.
 
     The panel is the part of b that is meant here, its rows packed one after the other and filled up with zeros. A tile
     that copies reads b, whose rows must be contiguous, and writes the panel; the tiles below it then find its numbers
@@ -170,10 +173,10 @@ def _register_tile(rows: int, vectors: int, copies: bool) -> Any:
 
     def tile(
         typing: Any,
-        a: types.Type,
-        b: types.Type,
+        a: types.Array,
+        b: types.Array,
         panel: types.Type,
-        c: types.Type,
+        c: types.Array,
         i: types.Type,
         bottom: types.Type,
         j: types.Type,
@@ -183,13 +186,13 @@ def _register_tile(rows: int, vectors: int, copies: bool) -> Any:
     ) -> tuple[Any, Callable[..., ir.Value]]:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
             a_, b_, panel, c_, i, bottom, j, right, start, stop = arguments
-            A, B, C = (_Matrix.of(context, builder, *array) for array in ((a, a_), (b, b_), (c, c_)))
+            A, B, C = (_Matrix.of(context, builder, kind, x) for kind, x in ((a, a_), (b, b_), (c, c_)))
             P = _Matrix(builder, panel, (_int64(vectors * VECTOR_BYTES), C.strides[1]), C.scalar, C.itemsize)
             columns = [_int64(v * C.lanes) for v in range(vectors)]
             there = [builder.add(j, column) for column in columns]
             masks = [None] * (vectors - 1) + [C.before(right, there[-1])]
             a_rows, c_rows = A.rows(i, rows, bottom), C.rows(i, rows, bottom)
-            sums = [[cgutils.alloca_once(builder, C.vector) for _ in columns] for _ in range(rows)]
+            sums = [[_new_sum(builder, C.vector) for _ in columns] for _ in range(rows)]
             with builder.if_else(builder.icmp_signed("==", start, _int64(0))) as (fresh, going_on):
                 with fresh:
                     for total in chain.from_iterable(sums):
@@ -222,10 +225,9 @@ def _register_tile(rows: int, vectors: int, copies: bool) -> Any:
     return intrinsic(tile)
 
 
-@intrinsic
-def transpose_block(
+def _transpose_block(
     typing: Any,
-    source: types.Type,
+    source: types.Array,
     i: types.Type,
     j: types.Type,
     target: types.Type,
@@ -262,6 +264,11 @@ def transpose_block(
         return context.get_dummy_value()
 
     return types.void(source, i, j, target, step, bottom, right), generate
+
+
+lanes_of: Any = intrinsic(_lanes_of)
+room_for_panel: Any = intrinsic(_room_for_panel)
+transpose_block: Any = intrinsic(_transpose_block)
 
 
 def _tiles(rows: int, copies: bool) -> list[Any]:

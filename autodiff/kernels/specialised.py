@@ -1,11 +1,13 @@
 """Compile a kernel when a dtype first needs it: once, for arrays of every layout."""
 
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numba import from_dtype, njit, types
+
+from autodiff.kernels.cache import SealedCache
 
 FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 """The dtypes that kernels are compiled for; all others are left to NumPy."""
@@ -14,9 +16,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function, *signature: Any, **options: Any) -> Function:
-    """Compile a function to machine code that runs without Python's global lock, and keep it on disk."""
-    compile_ = partial(njit, cache=True, nogil=True, error_model="numpy")
-    return cast(Function, compile_(*signature, **options)(function))
+    """Compile a function to machine code that runs without Python's global lock, and keep it on disk.
+
+    It is compiled when it is called first, or at once for the signature, if one is given.
+    """
+    dispatcher = njit(nogil=True, error_model="numpy", **options)(function)
+    with suppress(RuntimeError):  # of a function that is in no file nothing is kept
+        dispatcher._cache = SealedCache(function)
+    if signature:
+        dispatcher.compile(*signature)
+        dispatcher.disable_compile()
+    return cast(Function, dispatcher)
 
 
 class Specialised(dict[np.dtype[Any], Callable[..., None]]):
@@ -25,6 +35,9 @@ class Specialised(dict[np.dtype[Any], Callable[..., None]]):
     Left to itself, Numba compiles a function anew for each combination of dtype, layout and writability
     of its arguments, at a second or so each. The one signature given here admits them all: inputs may
     be read-only and unaligned and, if `layout` is "A", have any strides. The output is C-contiguous.
+
+    With `inner` the function is one for compiled code to call, and else for Python, which then calls the machine code
+    without asking for the types of its arguments again: who calls it must have made sure of dtype and axes.
 
     Numba's cache does not tell a function compiled in parallel from the same one compiled without: each needs
     a function of its own.
@@ -48,11 +61,13 @@ class Specialised(dict[np.dtype[Any], Callable[..., None]]):
         self._ndim, self._layout, self._inner = ndim, layout, inner
 
     def __missing__(self, dtype: np.dtype[Any]) -> Callable[..., None]:
+        if dtype not in FLOATS:
+            raise KeyError(dtype)
         scalar = from_dtype(dtype)
         given = types.Array(scalar, self._ndim, self._layout, readonly=True, aligned=False)
         output = types.Array(scalar, self._ndim, "C")
         limits = [types.int64] * self._limits
         signature = types.void(*[scalar] * self._numbers, *[given] * self._inputs, output, *limits)
-        dispatcher = compiled(self._function, signature, **self._options)
+        dispatcher: Any = compiled(self._function, signature, **self._options)
         self[dtype] = dispatcher if self._inner else dispatcher.overloads[signature.args].entry_point
         return self[dtype]

@@ -19,13 +19,13 @@ def product(a, b, c, top, bottom):
 
 def interpreted(source):
     """The module of a source, its functions left to Python."""
-    text = source.replace("from numba import njit, prange", "").replace(
+    text = source.replace("from numba import prange", "").replace(
         source[source.index("from autodiff.compiler.runtime") :].splitlines()[0], ""
     )
     module = types.ModuleType("interpreted")
     vars(module).update(
         compiled=as_it_is,
-        njit=as_it_is,
+        compiled_for_team=as_it_is,
         prange=range,
         place=runtime.place.py_func,
         rows_of=runtime.rows_of.py_func,
