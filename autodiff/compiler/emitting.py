@@ -19,7 +19,7 @@ HEADER = '''"""{title}"""
 import numpy as np
 from numba import prange
 
-from autodiff.compiler.runtime import compiled, compiled_for_team, place, product_of_rows, rows_of, sigmoid, softplus
+from autodiff.compiler.runtime import compiled, compiled_for_team, place, product, rows_of, sigmoid, softplus
 '''
 
 INDENT = "    "
@@ -70,7 +70,7 @@ class Emitter:
             if step is not None:
                 emitted.steps.append(step)
         products = sorted(self._products)
-        self._lines[1:1] = [f"product_{dtype} = product_of_rows[np.dtype('{dtype}')]" for dtype in products]
+        self._lines[1:1] = [f"product_{dtype} = product.inner[np.dtype('{dtype}')]" for dtype in products]
         emitted.source = "\n".join(self._lines) + "\n"
         return emitted
 
@@ -145,7 +145,7 @@ class Emitter:
         out = unit.operation.output
         self._products.add(out.dtype.name)
         rows = "lo, hi" if region.is_shared else f"0, {out.shape[0]}"
-        line = f"product_{out.dtype.name}({factors[0]}, {factors[1]}, {self._name(out)}, {rows})"
+        line = f"product_{out.dtype.name}({factors[0]}, {factors[1]}, {self._name(out)}, {rows}, 0, {out.shape[1]})"
         return [f"{line}  # {_comment(unit.operation)}"]
 
     def _loop(self, unit: Loop, region: Region) -> list[str]:

@@ -1,4 +1,4 @@
-"""What emitted code calls: the matrix product by rows, and functions of one number."""
+"""What emitted code calls: the matrix product, in parts, and functions of one number."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from autodiff.kernels.compiled_matmul import product_of_rows
+from autodiff.kernels.compiled_matmul import product
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["compiled", "compiled_for_team", "place", "product_of_rows", "rows_of", "sigmoid", "softplus"]
+__all__ = ["compiled", "compiled_for_team", "place", "product", "rows_of", "sigmoid", "softplus"]
 
 compiled_for_team = partial(compiled, parallel=True)
 """`compiled`, of a function whose `prange` is shared among threads."""

@@ -12,7 +12,7 @@ computes it. So the bits of the result do not depend on the number of threads.
 from typing import Any
 
 import numpy as np
-from numba import prange
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from autodiff.kernels import vectorized
@@ -51,6 +51,7 @@ threads stay awake between calls, and of some 3 million with Numba's own layer, 
 LATE = 2e-10
 """Seconds for each multiplication after which the team is late: ten times what a single core takes."""
 
+
 def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """Multiply matrices of shapes (..., m, k) and (..., k, n), which gives (..., m, n).
 
@@ -73,7 +74,7 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     out = np.empty((m, n), dtype)
     work = m * n * k
     if work < PARALLEL_FROM or not team.share(work * LATE, product_by_team[dtype], a, b, out, team.size):
-        multiply(a, b, out)
+        multiply(a, b, out, 0, m, 0, n)
     return out
 
 
@@ -90,11 +91,32 @@ def _stacked(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-def _product_loop(a: Any, b: Any, c: Any) -> None:
-    _multiply(a, b, c, 0, c.shape[0], 0, c.shape[1])
+def _product_of_part(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
+    """c[top:bottom, left:right] = (a @ b)[top:bottom, left:right].
+
+    A column of numbers wastes most of a vector, so a result of a few columns is computed lying down, as bᵀ·aᵀ, if aᵀ
+    has contiguous rows: the gradient of the last layer's weights.
+    """
+    if b.strides[0] != c.itemsize and b.strides[1] != c.itemsize:
+        b = _row_by_row(b)
+    m, n, k = bottom - top, right - left, a.shape[1]
+    lies = a.strides[0] == c.itemsize and n < min(m, 2 * lanes_of(c)) and k >= LYING_FROM
+    if lies:
+        x, y, z = b[:, left:right].T, a[top:bottom].T, np.empty((n, m), c.dtype)
+        first, end, j, right = 0, n, 0, m
+    else:
+        x, y, z, first, end, j = a, b, c, top, bottom, left
+    rows = -(-HELD // (max(k, 1) * c.itemsize * ROWS)) * ROWS
+    for i in range(first, end, rows):
+        _panel_by_panel(x, y, z, i, min(i + rows, end), j, right)
+    if lies:
+        _transpose(z, np.int64(c.ctypes.data) + top * c.strides[0] + left * c.itemsize, c.strides[0], n)
 
 
-def _product_loop_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
+_multiply = compiled(_product_of_part)
+
+
+def _product_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
     m, n = c.shape
     for part in prange(parts):
         top, bottom, left, right = 0, m, 0, n
@@ -105,47 +127,8 @@ def _product_loop_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
         _multiply(a, b, c, top, bottom, left, right)
 
 
-def _product_of_rows_loop(a: Any, b: Any, c: Any, top: int, bottom: int) -> None:
-    _multiply(a, b, c, top, bottom, 0, c.shape[1])
-
-
-product_of_rows = Specialised(_product_of_rows_loop, inner=True, inputs=2, limits=2, ndim=2, layout="A")
-"""`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
-
-product = Specialised(_product_loop, inputs=2, ndim=2, layout="A")
-product_by_team = Specialised(_product_loop_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)
-
-
-@compiled
-def _part(part: int, parts: int, length: int, multiple: int) -> tuple[int, int]:
-    """Where a part of an axis begins and ends: all but the last end at a multiple."""
-    pieces = -(-length // multiple)
-    return part * pieces // parts * multiple, min((part + 1) * pieces // parts * multiple, length)
-
-
-@compiled
-def _multiply(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
-    """c[top:bottom, left:right] = (a @ b)[top:bottom, left:right].
-
-    A column of numbers wastes most of a vector, so a result of a few columns is computed lying down, as bᵀ·aᵀ, if aᵀ
-    has contiguous rows: the gradient of the last layer's weights.
-    """
-    if b.strides[0] != c.itemsize and b.strides[1] != c.itemsize:
-        b = _row_by_row(b)
-    m, n, k = bottom - top, right - left, a.shape[1]
-    if a.strides[0] == c.itemsize and n < min(m, 2 * lanes_of(c)) and k >= LYING_FROM:
-        lying = np.empty((n, m), c.dtype)
-        _upright(b[:, left:right].T, a[top:bottom].T, lying, 0, n, 0, m)
-        _transpose(lying, np.int64(c.ctypes.data) + top * c.strides[0] + left * c.itemsize, c.strides[0], n)
-    else:
-        rows = -(-HELD // (max(k, 1) * c.itemsize * ROWS)) * ROWS
-        for first in range(top, bottom, rows):
-            _upright(a, b, c, first, min(first + rows, bottom), left, right)
-
-
-@compiled
-def _upright(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
-    """c[top:bottom, left:right] = (a @ b)[top:bottom, left:right], panel by panel, and in a panel tile by tile."""
+@njit(inline="always")
+def _panel_by_panel(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
     vectors = -(-(right - left) // lanes_of(c))
     k = a.shape[1]
     depth = -(-k // max(1, -(-k // DEPTH)))
@@ -191,6 +174,13 @@ def _upright(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: in
 
 
 @compiled
+def _part(part: int, parts: int, length: int, multiple: int) -> tuple[int, int]:
+    """Where a part of an axis begins and ends: all but the last end at a multiple."""
+    pieces = -(-length // multiple)
+    return part * pieces // parts * multiple, min((part + 1) * pieces // parts * multiple, length)
+
+
+@compiled
 def _transpose(source: Any, target: int, step: int, right: int) -> None:
     """Write the transpose of an array to an address, its rows `step` bytes apart, up to a column."""
     m, n = source.shape
@@ -207,3 +197,9 @@ def _row_by_row(b: Any) -> Any:
         for j in range(b.shape[1]):
             rows[p, j] = b[p, j]
     return rows
+
+
+product = Specialised(_product_of_part, inputs=2, limits=4, ndim=2, layout="A")
+"""`product[dtype](a, b, c, top, bottom, left, right)` writes these rows and columns of a·b over those of c."""
+
+product_by_team = Specialised(_product_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)

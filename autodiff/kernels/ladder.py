@@ -103,7 +103,7 @@ def crossover() -> list[dict[str, float]]:
         contestants = Work("", n**3, "matmul", (a, b)).on_each_rung()
         if team.size > 1:
             out = np.empty_like(a)
-            contestants["alone"] = partial(compiled_matmul.product[a.dtype], a, b, out)
+            contestants["alone"] = partial(compiled_matmul.product[a.dtype], a, b, out, 0, n, 0, n)
             contestants["team"] = partial(compiled_matmul.product_by_team[a.dtype], a, b, out, team.size)
         rows.append({"n": n, **measure(contestants)})
     return rows

@@ -29,15 +29,12 @@ def compiled(function: Function, *signature: Any, **options: Any) -> Function:
     return cast(Function, dispatcher)
 
 
-class Specialised(dict[np.dtype[Any], Callable[..., None]]):
+class Dispatchers(dict[np.dtype[Any], Any]):
     """A function of inputs and an output, compiled per dtype: `kernel[dtype](*numbers, *inputs, output, *limits)`.
 
     Left to itself, Numba compiles a function anew for each combination of dtype, layout and writability
     of its arguments, at a second or so each. The one signature given here admits them all: inputs may
     be read-only and unaligned and, if `layout` is "A", have any strides. The output is C-contiguous.
-
-    With `inner` the function is one for compiled code to call, and else for Python, which then calls the machine code
-    without asking for the types of its arguments again: who calls it must have made sure of dtype and axes.
 
     Numba's cache does not tell a function compiled in parallel from the same one compiled without: each needs
     a function of its own.
@@ -52,22 +49,37 @@ class Specialised(dict[np.dtype[Any], Callable[..., None]]):
         limits: int = 0,
         ndim: int,
         layout: Literal["A", "C"],
-        inner: bool = False,
         **options: Any,
     ) -> None:
         super().__init__()
         self._function, self._options = function, options
         self._numbers, self._inputs, self._limits = numbers, inputs, limits
-        self._ndim, self._layout, self._inner = ndim, layout, inner
+        self._ndim, self._layout = ndim, layout
 
-    def __missing__(self, dtype: np.dtype[Any]) -> Callable[..., None]:
+    def __missing__(self, dtype: np.dtype[Any]) -> Any:
         if dtype not in FLOATS:
             raise KeyError(dtype)
         scalar = from_dtype(dtype)
         given = types.Array(scalar, self._ndim, self._layout, readonly=True, aligned=False)
         output = types.Array(scalar, self._ndim, "C")
         limits = [types.int64] * self._limits
-        signature = types.void(*[scalar] * self._numbers, *[given] * self._inputs, output, *limits)
-        dispatcher: Any = compiled(self._function, signature, **self._options)
-        self[dtype] = dispatcher if self._inner else dispatcher.overloads[signature.args].entry_point
+        signature = (*[scalar] * self._numbers, *[given] * self._inputs, output, *limits)
+        self[dtype] = compiled(self._function, signature, **self._options)
+        return self[dtype]
+
+
+class Specialised(dict[np.dtype[Any], Callable[..., None]]):
+    """What `Dispatchers` compiles, for Python to call; `kernel.inner[dtype]` is for compiled code.
+
+    Python calls the machine code itself, which does not ask for the types of its arguments again: whoever calls it has
+    made sure of their dtype and number of axes.
+    """
+
+    def __init__(self, function: Callable[..., None], **signature: Any) -> None:
+        super().__init__()
+        self.inner = Dispatchers(function, **signature)
+
+    def __missing__(self, dtype: np.dtype[Any]) -> Callable[..., None]:
+        (overload,) = self.inner[dtype].overloads.values()
+        self[dtype] = overload.entry_point
         return self[dtype]

@@ -13,7 +13,7 @@ from tests.programs import output_of
 PLACES = """
 import ctypes, itertools, mmap
 import numpy as np
-from autodiff.kernels.compiled_matmul import product, product_of_rows
+from autodiff.kernels.compiled_matmul import product
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
@@ -39,12 +39,14 @@ for (m, k, n), type_, at_end in itertools.product(lengths, "fd", (False, True)):
         b = fenced((n, k), dtype, at_end).T if b_lies else fenced((k, n), dtype, at_end)
         c = fenced((m, n), dtype, at_end)
         a[...], b[...], c[...] = np.arange(m * k).reshape(m, k) % 5, np.arange(k * n).reshape(k, n) % 7, np.nan
-        product[dtype](a, b, c)
+        product[dtype](a, b, c, 0, m, 0, n)
         np.testing.assert_array_equal(c, a @ b)
         c[...] = np.nan
-        product_of_rows[dtype](a, b, c, m // 3, m - m // 4)
-        np.testing.assert_array_equal(c[m // 3 : m - m // 4], (a @ b)[m // 3 : m - m // 4])
-        assert np.isnan(c[: m // 3]).all() and np.isnan(c[m - m // 4 :]).all()
+        part = np.s_[m // 3 : m - m // 4, n // 3 : n - n // 4]
+        product[dtype](a, b, c, part[0].start, part[0].stop, part[1].start, part[1].stop)
+        np.testing.assert_array_equal(c[part], (a @ b)[part])
+        c[part] = np.nan
+        assert np.isnan(c).all()
     keep.clear()
 print("kept within")
 """
@@ -66,7 +68,7 @@ lengths = [(64, 30, 10), (64, 40, 10), (13, 400, 37), (6, 5, 8), (3, 1, 1), (19,
 for (m, k, n), a_lies, b_lies in itertools.product(lengths, (False, True), (False, True)):
     a, b = rng.integers(-4, 5, (m, k)).astype(dtype), rng.integers(-4, 5, (k, n)).astype(dtype)
     c = np.empty((m, n), dtype)
-    product[dtype](np.asfortranarray(a) if a_lies else a, np.asfortranarray(b) if b_lies else b, c)
+    product[dtype](np.asfortranarray(a) if a_lies else a, np.asfortranarray(b) if b_lies else b, c, 0, m, 0, n)
     np.testing.assert_array_equal(c, a @ b)
 print(simd.VECTOR_BYTES)
 """

@@ -13,8 +13,8 @@ def as_it_is(function=None, **options):
     return function if function else as_it_is
 
 
-def product(a, b, c, top, bottom):
-    c[top:bottom] = a[top:bottom] @ b
+def product(a, b, c, top, bottom, left, right):
+    c[top:bottom, left:right] = a[top:bottom] @ b[:, left:right]
 
 
 def interpreted(source):
@@ -31,7 +31,7 @@ def interpreted(source):
         rows_of=runtime.rows_of.py_func,
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
-        product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
+        product=types.SimpleNamespace(inner={np.dtype(t): product for t in (np.float32, np.float64)}),
     )
     exec(text, vars(module))
     return module
