@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff import tape
-from autodiff.compiler.tracing import Arguments, Guard, SourceTracer, TraceError
+from autodiff.compiler.tracing import Arguments, Guard, MisfitError, SourceTracer, TraceError
 from autodiff.graph import Graph
 from autodiff.tape import Array, Variable, tick, unwrap, watching
 from autodiff.tensor import Tensor
@@ -70,7 +70,11 @@ class Jit:
         for version in versions:
             if version.holds(args):
                 self._last = version
-                return version.run(args)
+                try:
+                    return version.run(args)
+                except MisfitError:  # a parameter has been given another shape
+                    versions.remove(version)
+                    break
         self._last = version = _Version(self._f, self._without)
         out = version.trace(args)
         if not version.is_settled:
@@ -125,6 +129,8 @@ class _Version:
         self._out = _with(out, (Tensor.of(unwrap(t)) for t in _tensors(out)))
         self._left = tracer.finish(list(_tensors(out)))
         self._forgotten = tracer.forgotten()
+        self._assigned = tracer.assigned()
+        self._numbers = tracer.numbers()
         self._guards = [*tracer.guards.values(), *surroundings]
         self.is_settled = tracer.is_settled
         return self._out
@@ -136,27 +142,33 @@ class _Version:
 
     def holds(self, args: Arguments) -> bool:
         """Whether a call would be traced as it was then."""
-        return all(guard(args) for guard in self._guards)
+        for guard in self._guards:  # noqa: SIM110, for this is done at every call, and a generator takes twice as long
+            if not guard(args):
+                return False
+        return True
 
     @functools.cached_property
     def program(self) -> Program:
         """The compiled graph."""
         from autodiff.compiler.program import Program  # it needs Numba, which the engine itself can do without
 
-        return Program(self._tracer.graph, self._without, f"What {getattr(self._f, '__name__', 'f')} does, in loops.")
+        title = f"What {getattr(self._f, '__name__', 'f')} does, in loops."
+        program = Program(self._tracer.graph, self._without, title)
+        self._sources = [self._tracer.sources[id_] for id_ in program.leaf_ids]
+        return program
 
     def run(self, args: Arguments) -> Any:
         """Do what the function does, in machine code."""
-        program, tracer = self.program, self._tracer
-        results = program([tracer.sources[id_](args) for id_ in program.leaf_ids])
+        results = self.program([source(args) for source in self._sources])
         moment = tick()
-        for variable in tracer.assigned():
+        for variable in self._assigned:
             variable._changed[0] = moment
         for variable in self._forgotten:
             variable.grad = None
-        for entry, number in zip(tracer.numbers(), results[len(results) - len(tracer.numbers()) :], strict=True):
-            entry.holder[entry.key] = type(entry.holder[entry.key])(number)
-        tensors = (Tensor.of(result) for result in results)
+        if self._numbers:
+            for entry, number in zip(self._numbers, results[-len(self._numbers) :], strict=True):
+                entry.holder[entry.key] = type(entry.holder[entry.key])(number)
+        tensors = map(Tensor.of, results)
         out = _with(self._out, tensors)
         for leaf, gradient in zip(self._left, tensors, strict=False):
             leaf.grad = gradient

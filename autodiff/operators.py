@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from autodiff import ops
+from autodiff import ops, tape
 from autodiff.errors import describe
 from autodiff.interop import plain
 from autodiff.tape import Array, Variable, is_recording, tick, unwrap
@@ -26,7 +26,7 @@ def _in_place(sign: str, write: Callable[[Any, Any], Any], operation: Callable[.
     so that is refused; within `no_grad` its numbers are changed in place, as one who writes an optimizer means it.
     """
 
-    def method(self: Operators, other: Array) -> Any:
+    def method(self: Any, other: Array) -> Any:
         if self.node is not None or not self.tracked:
             return operation(self, other)
         if is_recording():
@@ -35,6 +35,9 @@ def _in_place(sign: str, write: Callable[[Any, Any], Any], operation: Callable[.
                 f"gradient. Give the result a name of its own, z = x {sign[:-1]} y; or, to change the leaf's numbers, "
                 f"write it within ad.no_grad()."
             )
+        if (watcher := tape.watcher()) and watcher.traces:
+            self.data = ops.astype(operation(self.detach(), other), self.dtype)
+            return self
         write(self._data, unwrap(other))
         self._changed[0] = tick()
         return self

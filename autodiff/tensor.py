@@ -54,12 +54,14 @@ class Tensor(Operators):
         if value is self._data:  # as it is after `t.data -= …`
             self._changed[0] = tick()
             return
-        value = as_numeric(value)
+        given, value = value, as_numeric(value)
         if value.shape != self.shape or value.dtype != self.dtype:
             raise ValueError(
                 f"data: {describe(value)} cannot replace {describe(self._data)}; shape and dtype must stay. "
                 "Make a new Tensor instead."
             )
+        if watcher := tape.watcher():
+            watcher.assign(self, given)
         self._data = value
         self._changed = [tick()]  # what shares the old array still has the old numbers
 

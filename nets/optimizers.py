@@ -103,10 +103,9 @@ class Optimizer:
         memory = {key: watcher.held(state, key) for key in state}
         given = {key: watcher.held(settings, key) for key in settings if key != "params"}
         θ = self.update(parameter.detach(), parameter.grad.detach(), memory, given)
-        watcher.assign(parameter, θ)
+        parameter.data = θ
         for key, item in memory.items():
             watcher.hold(state, key, item)
-        parameter.data = unwrap(θ)
 
     def update(self, θ: Array, g: Array, state: dict[str, Any], settings: dict[str, Any]) -> Array:
         """Return the new value of a parameter; `state` is what is remembered of it from step to step.

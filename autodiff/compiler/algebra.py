@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autodiff.compiler.rewriting import Rewriter, is_number, rewritten
+from autodiff.compiler.scalars import is_weak
 from autodiff.graph import Graph, Operation, Value
 
 Rule = Callable[[Rewriter, Operation, tuple[Value, ...]], Value | None]
@@ -53,7 +54,19 @@ def nothing_to_do(rewriter: Rewriter, operation: Operation, inputs: tuple[Value,
     return inputs[0] if name in ("reshape", "sum_to", "broadcast_to", "astype", "alias") and same else None
 
 
+def plainer_power(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
+    """a² is a·a, and a^½ is √a (but for a = −∞, of which there is no root)."""
+    if operation.primitive.name != "power" or operation.output.dtype.kind != "f" or is_weak(operation.output):
+        return None
+    a, exponent = inputs
+    if (a.shape, a.dtype) != (operation.output.shape, operation.output.dtype):
+        return None
+    if is_number(exponent, 2):
+        return rewriter.do("multiply", a, a)
+    return rewriter.do("sqrt", a) if is_number(exponent, 0.5) else None
+
+
 _NEUTRAL = {"multiply": (1, (0, 1)), "divide": (1, (1,)), "add": (0, (0, 1)), "subtract": (0, (1,))}
 """The number that changes nothing, and the operands that it may be."""
 
-RULES: tuple[Rule, ...] = (mask_of_relu, twice_transposed, nothing_to_do)
+RULES: tuple[Rule, ...] = (mask_of_relu, twice_transposed, plainer_power, nothing_to_do)

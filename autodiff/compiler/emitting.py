@@ -2,169 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from math import prod
 
-from autodiff.compiler.memory import Place
-from autodiff.compiler.planning import Call, Loop, Numbers, Plan, Product, Region, is_reduction, names, reduced_axes
+from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak, literal, text
+from autodiff.compiler.scheduling import Stage
+from autodiff.compiler.units import (
+    FLOATS,
+    Call,
+    Loop,
+    Product,
+    is_reduction,
+    names,
+    operations_of,
+    reduced_axes,
+)
 from autodiff.compiler.views import Index, broadcast, is_view, read
 from autodiff.graph import Operation, Value
-from autodiff.kernels.simd import ROWS
 
 HEADER = '''"""{title}"""
 
 import numpy as np
-from numba import prange
 
-from autodiff.compiler.runtime import compiled, compiled_for_team, place, product, rows_of, sigmoid, softplus
+from autodiff.compiler.runtime import array, part_of, piece, place, sigmoid, softplus
+from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
 '''
 
 INDENT = "    "
+LONGEST_PIECE = 8
+"""Loops in one function: the compiler takes longer for one long function than for several short ones."""
 
 
 @dataclass
-class Segment:
-    """A run of regions, which is one function: its name, and what it is called with."""
+class Piece:
+    """A call of an emitted function: its name, and the values whose addresses it is given; None is the flag that an
+    index was out of range.
+    """
 
     name: str
-    arguments: list[Value]
-    regions: list[Region]
-    is_shared: bool
+    arguments: list[Value | None]
+
+
+@dataclass
+class Run:
+    """Stages in a row, each a list of calls that may be shared among threads."""
+
+    stages: list[tuple[Stage, list[Piece]]] = field(default_factory=list)
 
 
 @dataclass
 class Emitted:
-    """The text of a module, and the functions in it in the order in which they are called."""
+    """The text of a module, and what is to be called in turn."""
 
     source: str
-    steps: list[Segment | Call | Numbers] = field(default_factory=list)
+    steps: list[Run | Call] = field(default_factory=list)
 
 
-class Emitter:
-    """Writes a plan down. A stored value is called v and its id, one in a register t, a plain number n."""
+def emit(plan: Plan, in_place: dict[int, Value], title: str) -> Emitted:
+    """Write a plan down.
 
-    def __init__(self, plan: Plan, in_place: dict[int, Value], places: dict[int, Place], title: str) -> None:
-        self.plan = plan
+    Args:
+        plan: what is to be done.
+        in_place: for the id of a value that is assigned, the leaf that it can be written over at once.
+        title: the first line of the text.
+    """
+    bodies: dict[str, str] = {}
+    steps: list[Run | Call] = []
+    for step in plan.steps:
+        if isinstance(step, Call):
+            steps.append(step)
+            continue
+        run = steps[-1] if steps else None
+        if not isinstance(run, Run):
+            run = Run()
+            steps.append(run)
+        pieces = []
+        for units in _split(step.units):
+            writer = _Writer(plan, in_place, step.is_shared)
+            body = writer.write(units)
+            pieces.append(Piece(bodies.setdefault(body, f"piece_{len(bodies)}"), writer.arguments))
+        run.stages.append((step, pieces))
+    products = [(kind, dtype) for kind in ("rows", "columns") for dtype in FLOATS]
+    lines = [HEADER.format(title=title)]
+    lines += [
+        f"{kind}_{dtype} = product_of_{kind}[np.dtype('{dtype}')]"
+        for kind, dtype in products
+        if any(f"{kind}_{dtype}(" in body for body in bodies)
+    ]
+    lines += [f"\n\n@piece\ndef {name}(part, parts, memory):\n{body}" for body, name in bodies.items()]
+    return Emitted("\n".join([*lines, *_listing(steps)]) + "\n", steps)
+
+
+def _split(units: list[Loop | Product]) -> Iterator[list[Loop | Product]]:
+    """Yield the units by layers: a product with the loops that follow it."""
+    some: list[Loop | Product] = []
+    for unit in units:
+        if some and (isinstance(unit, Product) or len(some) == LONGEST_PIECE):
+            yield some
+            some = []
+        some.append(unit)
+    if some:
+        yield some
+
+
+def _listing(steps: list[Run | Call]) -> Iterator[str]:
+    """Yield comments that say what is called in turn, and with what."""
+    yield "\n\n# What is done in turn:"
+    for step in steps:
+        if isinstance(step, Call):
+            given = ", ".join(map(_shown, step.operation.inputs))
+            yield f"# {_shown(step.operation.output)} = {step.operation.primitive.name}({given}), by its own kernel"
+            continue
+        for stage, pieces in step.stages:
+            yield f"# {'by all threads, each with its part' if stage.is_shared else 'by one thread'}:"
+            for piece in pieces:
+                yield f"#     {piece.name}({', '.join(_shown(v) for v in piece.arguments if v)})"
+
+
+class _Writer:
+    """Writes one function. An array is called v, a number in a register t, a sum s, a plain number n."""
+
+    def __init__(self, plan: Plan, in_place: dict[int, Value], is_shared: bool) -> None:
+        self._plan = plan
         self._in_place = in_place
-        self._places = places
-        self._title = title
-        self._lines: list[str] = [HEADER.format(title=title)]
-        self._used: dict[str, Value] = {}
-        self._registers: set[int] = set()
-        self._products: set[str] = set()
+        self._is_shared = is_shared
+        self._makes_numbers = False
+        self._names: dict[int, tuple[str, Value]] = {}
+        self._registers: dict[int, str] = {}
+        self._made = 0
+        self._length: int | None = None
+        self.arguments: list[Value | None] = []
 
-    def run(self) -> Emitted:
-        """Return the text of the module and its functions."""
-        emitted = Emitted("")
-        pending: list[Region] = []
-        for step in [*self.plan.steps, None]:
-            if isinstance(step, Region):
-                pending.append(step)
-                continue
-            if pending:
-                emitted.steps.append(self._segment(pending, len(emitted.steps)))
-                pending = []
-            if step is not None:
-                emitted.steps.append(step)
-        products = sorted(self._products)
-        self._lines[1:1] = [f"product_{dtype} = product.inner[np.dtype('{dtype}')]" for dtype in products]
-        emitted.source = "\n".join(self._lines) + "\n"
-        return emitted
-
-    # ── functions ───────────────────────────────────────────────────────────────────────────────────────
-
-    def _segment(self, regions: list[Region], number: int) -> Segment:
-        """Write the functions of some regions, and one that calls them in turn, alone or with a team of threads."""
-        called: list[tuple[Region, str, list[str]]] = []
-        used: dict[str, Value] = {}
-        for i, region in enumerate(regions):
-            name = f"{'rows' if region.is_shared else 'region'}_{number}_{i}"
-            arguments = self._region(region, name)
-            used |= self._used
-            called.append((region, name, arguments))
-        is_shared = any(region.is_shared for region in regions)
-        given = {name: value for name, value in used.items() if value.id not in self._places}
-        buffers = [self._buffer(name, value) for name, value in used.items() if value.id in self._places]
-        for team in [False, True] if is_shared else [False]:
-            self._step(f"step_{number}{'_by_team' if team else ''}", called, list(given), buffers, team)
-        return Segment(f"step_{number}", list(given.values()), regions, is_shared)
-
-    def _buffer(self, name: str, value: Value) -> str:
-        """Write where in the arena a buffer lies."""
-        place, dtype = self._places[value.id], value.dtype
-        end = place.start + prod(value.shape) * dtype.itemsize
-        return f"{name} = arena[{place.start}:{end}].view(np.{dtype.name}).reshape({value.shape or (1,)})"
-
-    def _region(self, region: Region, name: str) -> list[str]:
-        """Write a region as a function of the rows from lo to hi, if it is shared, and of the arrays it uses."""
-        self._used = {}
+    def write(self, units: list[Loop | Product]) -> str:
+        """Return the body of a function that does the units in turn."""
+        self._makes_numbers = any(is_weak(op.output) for unit in units for op in operations_of(unit))
         body: list[str] = []
-        for unit in region.units:
-            body += self._product(unit, region) if isinstance(unit, Product) else self._loop(unit, region)
-        arguments = list(self._used)
-        parameters = (["lo", "hi"] if region.is_shared else []) + [*arguments, "out_of_range"]
-        self._lines += ["", "@compiled", f"def {name}({', '.join(parameters)}):", *_indented(body)]
-        return arguments
-
-    def _step(
-        self,
-        name: str,
-        called: list[tuple[Region, str, list[str]]],
-        arguments: list[str],
-        buffers: list[str],
-        team: bool,
-    ) -> None:
-        """Write the function that calls those of the regions in turn."""
-        body = list(buffers)
-        for region, function, own in called:
-            given = ", ".join([*own, "out_of_range"])
-            if not region.is_shared:
-                body.append(f"{function}({given})")
-            elif team:
-                body += [
-                    "for part in prange(parts):",
-                    f"{INDENT}lo, hi = rows_of(part, parts, {region.rows}, {ROWS})",
-                    f"{INDENT}{function}(lo, hi, {given})",
-                ]
-            else:
-                body.append(f"{function}(0, {region.rows}, {given})")
-        decorator = "@compiled_for_team" if team else "@compiled"
-        parameters = (["parts"] if team else []) + [*arguments, "arena", "out_of_range"]
-        self._lines += ["", decorator, f"def {name}({', '.join(parameters)}):", *_indented(body)]
+        for unit in units:
+            lines = self._product(unit) if isinstance(unit, Product) else self._loop(unit)
+            if self._is_shared and unit.axis is None:
+                lines = ["if part == 0:", *_indented(lines)]
+            elif unit.axis is not None and unit.space[unit.axis] != self._length:
+                self._length = unit.space[unit.axis]
+                lines = [f"lo, hi = part_of({self._length}, part, parts)", *lines]
+            body += lines
+        self.arguments = [value for _, value in self._names.values()]
+        given = [_taken(i, name, value) for i, (name, value) in enumerate(self._names.values())]
+        if any("out_of_range" in line for line in body):
+            given.append(f"out_of_range = array(memory[{len(given)}], (1,), np.uint8)")
+            self.arguments.append(None)
+        return "\n".join(_indented([*given, *body]))
 
     # ── units ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _product(self, unit: Product, region: Region) -> list[str]:
+    def _product(self, unit: Product) -> list[str]:
         factors = []
         for value in unit.operation.inputs:
-            stored, transposed = self.plan.factor(value)
+            stored, transposed = self._plan.access.factor(value)
             factors.append(self._name(stored) + (".T" if transposed else ""))
         out = unit.operation.output
-        self._products.add(out.dtype.name)
-        rows = "lo, hi" if region.is_shared else f"0, {out.shape[0]}"
-        line = f"product_{out.dtype.name}({factors[0]}, {factors[1]}, {self._name(out)}, {rows}, 0, {out.shape[1]})"
+        kind = "columns" if unit.axis == 1 else "rows"
+        limits = f"0, {out.shape[0]}" if unit.axis is None else "lo, hi"
+        line = f"{kind}_{out.dtype.name}({factors[0]}, {factors[1]}, {self._name(out)}, {limits})"
         return [f"{line}  # {_comment(unit.operation)}"]
 
-    def _loop(self, unit: Loop, region: Region) -> list[str]:
+    def _loop(self, unit: Loop) -> list[str]:
         """Write a loop: what comes before it, the nest with its body, and what comes after."""
         counters = names(unit.space)
-        self._registers = {op.output.id for op in unit.operations if not is_reduction(op)}
+        self._registers = {}
         depth = len(unit.space)
         before: list[list[str]] = [[] for _ in range(depth + 1)]
         after: list[list[str]] = [[] for _ in range(depth + 1)]
         body: list[str] = []
         for operation in unit.operations:
             if is_reduction(operation):
-                self._reduce(operation, counters, before, body, after)
+                self._reduce(operation, counters, unit.axis is not None, before, body, after)
             else:
                 body += self._element(operation, counters)
         lines = body
         for axis in reversed(range(depth)):
-            limits = "lo, hi" if axis == 0 and region.is_shared else str(unit.space[axis])
-            lines = [*before[axis + 1], *lines, *after[axis + 1]] if axis + 1 <= depth else lines
+            lines = [*before[axis + 1], *lines, *after[axis + 1]]
+            limits = "lo, hi" if axis == unit.axis else str(unit.space[axis])
             lines = [f"for {counters[axis]} in range({limits}):", *_indented(lines)]
         return [*before[0], *lines, *after[0]]
 
@@ -176,66 +195,95 @@ class Emitter:
         else:
             operands = [self._load(v, broadcast(counters, v.shape, out.shape)) for v in operation.inputs]
             expression = text(operation, operands)
-        lines = [f"t{out.id} = {expression}  # {_comment(operation)}"]
-        if out.id in self.plan.stored:
-            lines.append(f"{self._place(out, counters)} = t{out.id}")
+        register = self._registers[out.id] = self._new("t")
+        lines = [f"{register} = {expression}  # {_comment(operation)}"]
+        if out.id in self._plan.stored:
+            lines.append(f"{self._place(out, counters)} = {register}")
         return lines
 
     def _reduce(
-        self, operation: Operation, counters: Index, before: list[list[str]], body: list[str], after: list[list[str]]
+        self,
+        operation: Operation,
+        counters: Index,
+        is_shared: bool,
+        before: list[list[str]],
+        body: list[str],
+        after: list[list[str]],
     ) -> None:
         """Write a reduction: a sum in double precision, as NumPy's pairwise sums come near it."""
         (a,), out = operation.inputs, operation.output
         axes = reduced_axes(operation)
-        own = tuple("0" if i in axes else counter for i, counter in enumerate(counters))
-        if len(out.shape) != len(counters):
-            own = tuple(counter for i, counter in enumerate(counters) if i not in axes)
-            if operation.primitive.name == "sum_to":
-                added = len(counters) - len(out.shape)
-                own = tuple("0" if i in axes else c for i, c in enumerate(counters) if i >= added)
-        number = self._load(a, counters)
-        start = {"max": "-np.inf", "min": "np.inf"}.get(operation.primitive.name, "0.0")
-        is_sum = operation.primitive.name in ("sum", "sum_to")
         kept = len(counters) - len(axes)
+        own = _own_index(operation, counters, axes)
+        number = self._load(a, counters)
+        is_sum = operation.primitive.name in ("sum", "sum_to")
+        start = {"max": "-np.inf", "min": "np.inf"}.get(operation.primitive.name, "0.0")
+        type_ = "np.float64" if is_sum else f"np.{out.dtype.name}"
+        total = self._new("s")
         target = self._place(out, own)
         if axes == tuple(range(kept, len(counters))):  # the innermost: one number, kept in a register
-            total = f"s{out.id}"
-            type_ = "np.float64" if is_sum else f"np.{out.dtype.name}"
             before[kept].append(f"{total} = {type_}({start})  # {_comment(operation)}")
             body.append(_accumulate(operation, total, number))
             after[kept].insert(0, f"{target} = {total}")
             return
-        total = f"s{out.id}"
+        shape = ", ".join(map(str, out.shape))
+        made = f"np.zeros(({shape},), {type_})" if is_sum else f"np.full(({shape},), {type_}({start}))"
+        before[0].append(f"{total} = {made}  # {_comment(operation)}")
         at = f"{total}[{', '.join(own) or '0'}]"
-        shape = out.shape or (1,)
-        type_ = "np.float64" if is_sum else f"np.{out.dtype.name}"
-        before[0].append(f"{total} = np.full({shape}, {start}, {type_})  # {_comment(operation)}")
         body.append(_accumulate(operation, at, number))
-        after[0].append(f"{self._name(out)}[...] = {total}")
+        lines = [f"{target} = {at}"]
+        for axis in reversed(range(len(out.shape))):
+            if own[axis] != "0":
+                limits = "lo, hi" if axis == 0 and is_shared else out.shape[axis]
+                lines = [f"for {own[axis]} in range({limits}):", *_indented(lines)]
+        after[0] += lines
 
     # ── names ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _load(self, value: Value, index: Index) -> str:
         """Write an element of a value."""
-        if is_weak(value) and value.kind != "constant":
-            return self._name(value)
         if is_number(value):
             return literal(value) if is_weak(value) else f"np.{value.dtype.name}({literal(value)})"
-        if self.plan.is_inlined(value):
+        if self._plan.access.is_inlined(value):
             return read(value.operation, index, self._load)  # type: ignore[arg-type]
         if value.id in self._registers:
-            return f"t{value.id}"
-        return self._place(value, index)
+            return self._registers[value.id]
+        return self._name(value) if self._is_plain(value) else self._place(value, index)
 
     def _place(self, value: Value, index: Index) -> str:
         return f"{self._name(value)}[{', '.join(index) or '0'}]"
 
     def _name(self, value: Value) -> str:
-        """Return the name of what is handed to a function: of a value, or of what it is written over."""
+        """Return the name of what a function is given: of a value, or of what it is written over."""
         value = self._in_place.get(value.id, value)
-        name = f"{'n' if is_weak(value) else 'v'}{value.id}"
-        self._used[name] = value
-        return name
+        if value.id not in self._names:
+            self._names[value.id] = f"{'n' if self._is_plain(value) else 'v'}{len(self._names)}", value
+        return self._names[value.id][0]
+
+    def _is_plain(self, value: Value) -> bool:
+        """Whether a value is a plain number that this function only reads."""
+        return is_weak(value) and not self._makes_numbers
+
+    def _new(self, kind: str) -> str:
+        self._made += 1
+        return f"{kind}{self._made}"
+
+
+def _taken(i: int, name: str, value: Value) -> str:
+    """Write where a value is taken from."""
+    dtype = "float64" if is_weak(value) else value.dtype.name
+    return f"{name} = array(memory[{i}], {value.shape or (1,)}, np.{dtype}){'[0]' if name[0] == 'n' else ''}"
+
+
+def _own_index(operation: Operation, counters: Index, axes: tuple[int, ...]) -> Index:
+    """Return the index of the number, in the result of a reduction, to which an element contributes."""
+    ndim = len(operation.output.shape)
+    if ndim == len(counters):
+        return tuple("0" if i in axes else counter for i, counter in enumerate(counters))
+    if operation.primitive.name == "sum_to":
+        added = len(counters) - ndim
+        return tuple("0" if i in axes else c for i, c in enumerate(counters) if i >= added)
+    return tuple(counter for i, counter in enumerate(counters) if i not in axes)
 
 
 def _accumulate(operation: Operation, total: str, number: str) -> str:
@@ -251,7 +299,10 @@ def _comment(operation: Operation) -> str:
     return f"{operation.primitive.name}{operation.output.shape}{f' {name!a}' if name else ''}"
 
 
+def _shown(value: Value) -> str:
+    """Return what a person calls a value; letters alone, so that it breaks no line."""
+    return ascii(value.path or value.name or (literal(value) if is_number(value) else f"%{value.id}"))[1:-1]
+
+
 def _indented(lines: Iterable[str]) -> list[str]:
     return [INDENT + line for line in lines] or [f"{INDENT}pass"]
-
-

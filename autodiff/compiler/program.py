@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from types import ModuleType
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
-from autodiff.compiler import store
+from autodiff.compiler import machine, store
 from autodiff.compiler.algebra import algebra
 from autodiff.compiler.common import common_subexpressions
 from autodiff.compiler.constants import constants
 from autodiff.compiler.dead_code import dead_code
-from autodiff.compiler.emitting import Emitted, Emitter, Segment
+from autodiff.compiler.emitting import Run, emit
 from autodiff.compiler.lowering import lowering
 from autodiff.compiler.memory import ALIGNMENT, arranged
-from autodiff.compiler.planning import Call, Loop, Numbers, Plan, Region, is_reduction, names
+from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
-from autodiff.graph import Graph, Value
-from autodiff.kernels.team import team
+from autodiff.compiler.scheduling import Stage, units_of
+from autodiff.compiler.tracing import MisfitError
+from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
+from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array
 
 PASSES: dict[str, Callable[[Graph], Graph]] = {
@@ -52,44 +54,77 @@ class Program:
     """
 
     def __init__(self, graph: Graph, without: Collection[str] = (), title: str = "") -> None:
+        start = time.perf_counter()
         self.traced = graph
         self.graph = optimized(graph, without)
         self._plan = plan = Plan(self.graph)
-        self.seconds = 0.0
         self._in_place = _written_over(plan)
-        results = [v for v in self.graph.values if v.id in plan.stored and v.operation and not is_weak(v)]
-        stored = [v for v in results if v.id not in self._in_place]
-        calls = [step.operation for step in plan.steps if isinstance(step, Call)]
-        called = {v.id for operation in calls for v in (*operation.inputs, operation.output)}
-        kept = {v.id for v in self.graph.outputs} | {new.id for _, new in self.graph.assignments} | called
-        self._own = {v.id: v for v in stored if v.id in kept}
-        self._places = arranged(plan, [v for v in stored if v.id not in kept], "memory" not in without)
-        self.emitted: Emitted = Emitter(plan, self._in_place, self._places, title).run()
-        self.source = self.emitted.source
-        self.leaves = [v for v in self.graph.values if v.operation is None and not is_number(v)]
-        self.leaf_ids = [(v.origin or v).id for v in self.leaves]
-        self._copied = [(leaf, new) for leaf, new in self.graph.assignments if self._in_place.get(new.id) is not leaf]
-        self._arena = aligned(max((place.end for place in self._places.values()), default=0))
-        self._out_of_range = np.zeros(1, np.uint8)
-        module = store.load(self.source)
-        self._steps = [_Function(step, module) if isinstance(step, Segment) else step for step in self.emitted.steps]
-        self._forms = [(v.id, None if is_weak(v) else v.shape) for v in self.leaves]
-        self._targets = {leaf.id for leaf, _ in self.graph.assignments}
         self._lock = threading.Lock()
 
+        results = [v for v in self.graph.values if v.id in plan.stored and v.operation and v.id not in self._in_place]
+        arrays = [v for v in results if not is_weak(v)]
+        outputs = {v.id for v in self.graph.outputs}
+        self._copied = [(leaf, new) for leaf, new in self.graph.assignments if self._in_place.get(new.id) is not leaf]
+        handled = {v.id for step in plan.steps if isinstance(step, Call) for v in _operands(step.operation)}
+        handled |= {new.id for _, new in self._copied}
+        inner = [v for v in arrays if v.id not in outputs | handled]
+        places = arranged(plan, inner, "memory" not in without)
+        self._arena = aligned(max((place.end for place in places.values()), default=0))
+        self._fresh = [v for v in arrays if v.id in outputs]
+        self._buffers = len(places)
+
+        emitted = emit(plan, self._in_place, title)
+        self.source = emitted.source
+        runs = [step for step in emitted.steps if isinstance(step, Run)]
+        pieces = [piece for run in runs for _, pieces in run.stages for piece in pieces]
+        self._windows = machine.Windows([[_key(v) for v in piece.arguments] for piece in pieces])
+        module = store.load(self.source)
+        functions = [getattr(module, piece.name).address for piece in pieces]
+        calls = iter(zip(functions, self._windows.starts, strict=True))
+        self._out_of_range = np.zeros(1, np.uint8)
+        linked = partial(_linked, calls=calls, stop=self._out_of_range)
+        self._steps = [linked(step) if isinstance(step, Run) else step for step in emitted.steps]
+
+        self._held: dict[int, Array] = {}
+        self._borrowed: list[tuple[Value, np.ndarray]] = []
+        """Leaves that are assigned and of whose arrays copies are worked on."""
+        self._leaves = [_Leaf(v) for v in self.graph.values if v.operation is None and not is_number(v)]
+        self._targets = {leaf.id for leaf, _ in self.graph.assignments}
+        self._windows.point(None, address_of(self._out_of_range))
+        for id_, place in places.items():
+            self._windows.point(id_, address_of(self._arena) + place.start)
+        for value in (v for v in arrays if v.id in handled - outputs):
+            self._hold(value.id, np.empty(value.shape, value.dtype))
+        weak = [v for v in self.graph.values if is_weak(v) and not is_number(v)]
+        self._numbers = np.zeros(len(weak))
+        self._cells = {v.id: i for i, v in enumerate(weak)}
+        for id_, i in self._cells.items():
+            self._windows.point(id_, address_of(self._numbers) + i * self._numbers.itemsize)
+        self.seconds = time.perf_counter() - start
+
+    @property
+    def leaves(self) -> list[Value]:
+        """The values that a call is handed."""
+        return [leaf.value for leaf in self._leaves]
+
+    @property
+    def leaf_ids(self) -> list[int]:
+        """The ids that the leaves have in the graph as it was traced."""
+        return [(leaf.value.origin or leaf.value).id for leaf in self._leaves]
+
     def report(self) -> str:
-        """Say what became of the operations: loops, products, regions, memory."""
-        regions = [step for step in self._plan.steps if isinstance(step, Region)]
-        units = [unit for region in regions for unit in region.units]
-        loops = sum(isinstance(unit, Loop) for unit in units)
-        shared = sum(region.is_shared for region in regions)
+        """Say what became of the operations: loops, products, stages, memory."""
+        stages = [step for step in self._plan.steps if isinstance(step, Stage)]
+        units = [unit for stage in stages for unit in units_of(stage)]
+        products = sum(isinstance(unit, Product) for unit in units)
         calls = sum(isinstance(step, Call) for step in self._plan.steps)
         return "\n".join(
             [
                 f"operations   {len(self.traced)} traced, {len(self.graph)} after the passes",
-                f"compiled to  {loops} loops and {len(units) - loops} matrix products, in {len(regions)} regions, "
-                f"{shared} of them shared among threads; {calls} operations left to their own kernels",
-                f"memory       {len(self._places)} buffers in {self._arena.nbytes:,} bytes; {len(self._in_place)} "
+                f"compiled to  {len(units) - products} loops and {products} matrix products, in "
+                f"{self.source.count('@piece')} functions; {calls} operations left to their own kernels",
+                f"threads      {len(stages)} stages, {sum(stage.is_shared for stage in stages)} of them shared",
+                f"memory       {self._buffers} buffers in {self._arena.nbytes:,} bytes; {len(self._in_place)} "
                 "results written over what they replace",
                 f"compiled in  {self.seconds:.1f} s",
             ]
@@ -99,80 +134,98 @@ class Program:
         """Compute the outputs; what is assigned is written over the leaves' arrays.
 
         Args:
-            leaves: the arrays and numbers of `self.leaves`, of the shapes and dtypes that these have.
+            leaves: the arrays and numbers of `self.leaves`.
 
         Raises:
-            IndexError: an index, a label say, is out of range.
+            MisfitError: an array is of another shape or dtype than its leaf; nothing has been computed then.
+            IndexError: an index, a label say, is out of range; what stages after that would have assigned is not.
         """
         with self._lock:
-            start = time.perf_counter()
-            results = self._run(leaves)
-            self.seconds = self.seconds or time.perf_counter() - start
+            self._borrowed.clear()
+            for leaf, array in zip(self._leaves, leaves, strict=True):
+                if array is not leaf.given:
+                    self._take(leaf, array)
+            for value in self._fresh:
+                self._hold(value.id, np.empty(value.shape, value.dtype))
+            for step in self._steps:
+                if isinstance(step, machine.Run):
+                    step()
+                    self._check_indices()
+                else:
+                    self._do(step.operation)
+            results = [self._output(value) for value in self.graph.outputs]
+            for target, new in self._copied:
+                self._held[target.id][...] = self._array(new)
+            for target, array in self._borrowed:
+                array[...] = self._held[target.id]
             return results
 
-    def _run(self, leaves: Sequence[Array]) -> list[Array]:
-        held: dict[int, Array] = {id_: np.empty(v.shape or (1,), v.dtype) for id_, v in self._own.items()}
-        written_back = []
-        for (id_, shape), leaf in zip(self._forms, leaves, strict=True):
-            if shape is None:
-                held[id_] = leaf
-                continue
-            array = leaf if leaf.flags.c_contiguous else np.ascontiguousarray(leaf)
-            if array is not leaf and id_ in self._targets:
-                written_back.append((leaf, array))
-            held[id_] = array if shape else array.reshape(1)
-        for step in self._steps:
-            if isinstance(step, _Function):
-                step.run(held, self._arena, self._out_of_range)
-            else:
-                self._call(step, held)
-        results = [self._output(value, held) for value in self.graph.outputs]
-        for leaf, new in self._copied:
-            held[leaf.id][...] = held.get(new.id, new.data)
-        for leaf, array in written_back:
-            leaf[...] = array
-        return results
+    # ── leaves ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _call(self, step: Call | Numbers, held: dict[int, Array]) -> None:
+    def _take(self, leaf: _Leaf, array: Array) -> None:
+        """Take a leaf's array, or a copy of one that the emitted code could not work on where it is."""
+        id_, value = leaf.value.id, leaf.value
+        if is_weak(value):
+            self._held[id_] = array
+            if id_ in self._cells:
+                self._numbers[self._cells[id_]] = array
+            return
+        if array.shape != value.shape or array.dtype != value.dtype:
+            raise MisfitError(f"{array.dtype}{array.shape} in the place of {value!r}")
+        flags = array.flags
+        is_fit = flags.c_contiguous and flags.aligned and array.dtype.isnative
+        if is_fit and (flags.writeable or id_ not in self._targets):
+            leaf.given = array
+            self._hold(id_, array)
+        else:
+            leaf.given = None
+            self._hold(id_, np.array(array, array.dtype.newbyteorder("="), order="C"))
+            if id_ in self._targets:
+                self._borrowed.append((value, array))
+
+    def _hold(self, id_: int, array: np.ndarray) -> None:
+        self._held[id_] = array
+        self._windows.point(id_, address_of(array))
+
+    # ── steps ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _do(self, operation: Operation) -> None:
         """Run an operation's own kernel."""
-        operation = step.operation
-        inputs = [self._as_traced(v, held) for v in operation.inputs]
-        result = operation.primitive.kernel(*inputs, **operation.attributes)
-        out = operation.output
-        held[out.id] = float(result) if is_weak(out) else np.array(result, order="C").reshape(out.shape or (1,))
+        result = operation.primitive.kernel(*map(self._array, operation.inputs), **operation.attributes)
+        id_ = operation.output.id
+        if id_ in self._held:
+            self._held[id_][...] = result
+        else:
+            self._hold(id_, np.array(result, order="C"))
 
-    def _output(self, value: Value, held: dict[int, Array]) -> Array:
-        array = self._as_traced(value, held)
-        shared = value.operation is None or value.id in self._in_place
-        return array.copy() if shared and isinstance(array, np.ndarray) else array
-
-
-    def _as_traced(self, value: Value, held: dict[int, Array]) -> Array:
-        """Return the array of a value in its own shape; the memory of a number has one axis."""
-        stands_for = self._in_place.get(value.id, value)
-        if stands_for.id not in held:
-            return value.data
-        array = held[stands_for.id]
-        return array if is_weak(value) else array.reshape(value.shape)
-
-
-class _Function:
-    """A segment's machine code, for one thread and for a team."""
-
-    def __init__(self, segment: Segment, module: ModuleType) -> None:
-        self._alone = getattr(module, segment.name)
-        self._by_team = getattr(module, f"{segment.name}_by_team") if segment.is_shared else None
-        self._ids = [value.id for value in segment.arguments]
-        self._limit = sum(region.work for region in segment.regions) * LATE
-
-    def run(self, held: dict[int, Array], arena: np.ndarray, out_of_range: np.ndarray) -> None:
-        """Run it on the arrays that are held, by a team if that pays and there is one."""
-        arguments = [*map(held.__getitem__, self._ids), arena, out_of_range]
-        if not (self._by_team and team.share(self._limit, self._by_team, team.size, *arguments)):
-            self._alone(*arguments)
-        if out_of_range[0]:
-            out_of_range[0] = 0
+    def _check_indices(self) -> None:
+        if self._out_of_range[0]:
+            self._out_of_range[0] = 0
             raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
+
+    def _array(self, value: Value) -> Array:
+        """Return what stands for a value: its array, the leaf it is written over, a plain number, or a constant."""
+        if is_weak(value) and value.operation:
+            return float(self._numbers[self._cells[value.id]])
+        return self._held.get(self._in_place.get(value.id, value).id, value.data)
+
+    def _output(self, value: Value) -> Array:
+        array = self._array(value)
+        is_own = value.operation is not None and value.id not in self._in_place
+        return array if is_own or not isinstance(array, np.ndarray) else array.copy()
+
+
+class _Leaf:
+    """A leaf, and the array that it was when the program was called last, if that can be used where it is."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        self.given: Array | None = None
+
+
+def address_of(array: np.ndarray) -> int:
+    """Return where the numbers of an array lie."""
+    return int(array.__array_interface__["data"][0])
 
 
 def aligned(size: int) -> np.ndarray:
@@ -182,8 +235,19 @@ def aligned(size: int) -> np.ndarray:
     return room[start : start + size]
 
 
-LATE = 2e-10
-"""Seconds for each multiplication after which a team of threads is late."""
+def _key(value: Value | None) -> int | None:
+    """Return the key by which the windows know a value; that of the flag for an index out of range is None."""
+    return None if value is None else value.id
+
+
+def _operands(operation: Operation) -> list[Value]:
+    return [*operation.inputs, operation.output]
+
+
+def _linked(run: Run, calls: Iterator[tuple[int, int]], stop: np.ndarray) -> machine.Run:
+    """Return a run with the addresses of its functions and their windows."""
+    stages = [(stage.is_shared, [next(calls) for _ in pieces]) for stage, pieces in run.stages]
+    return machine.Run(stages, sum(stage.work for stage, _ in run.stages), stop)
 
 
 def _written_over(plan: Plan) -> dict[int, Value]:

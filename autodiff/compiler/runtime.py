@@ -1,20 +1,53 @@
-"""What emitted code calls: the matrix product, in parts, and functions of one number."""
+"""What emitted code calls: arrays at addresses, the limits of a part, and functions of one number."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
+from numba.extending import intrinsic
 
-from autodiff.kernels.compiled_matmul import product
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["compiled", "compiled_for_team", "place", "product", "rows_of", "sigmoid", "softplus"]
+__all__ = ["array", "part_of", "piece", "place", "sigmoid", "softplus"]
 
-compiled_for_team = partial(compiled, parallel=True)
-"""`compiled`, of a function whose `prange` is shared among threads."""
+GRAIN = 16
+"""Rows or columns that are not parted: whole tiles of the matrix product, and a cache line of float32."""
+
+SIGNATURE = types.void(types.int64, types.int64, types.CPointer(types.int64))  # type: ignore[no-untyped-call]
+
+piece: Callable[[Callable[..., None]], Any] = cfunc(SIGNATURE, cache=True, error_model="numpy")
+"""Compile a function `(part, parts, memory)`: it does one of so many parts, and finds its arrays at the addresses in
+`memory`."""
+
+
+def _as_pointer(typing: Any, address: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), generate
+
+
+_pointer: Any = intrinsic(_as_pointer)
+
+
+@njit(inline="always")
+def array(address: int, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return the array of a shape and dtype, C-contiguous, that lies at an address."""
+    return carray(_pointer(address), shape, dtype)
+
+
+@compiled
+def part_of(length: int, part: int, parts: int) -> tuple[np.uint64, np.uint64]:
+    """Return where a part of the rows, or columns, begins and ends; all but the last have a multiple of `GRAIN`.
+
+    The numbers have no sign: that an index might count from the end would keep loops from working in vectors.
+    """
+    each = -(-length // (parts * GRAIN)) * GRAIN
+    return np.uint64(min(part * each, length)), np.uint64(min((part + 1) * each, length))
 
 
 @njit(inline="always")
@@ -26,13 +59,6 @@ def place(index: int, n: int, out_of_range: Any) -> int:
         out_of_range[0] = 1
         return 0
     return index
-
-
-@compiled
-def rows_of(part: int, parts: int, rows: int, multiple: int) -> tuple[int, int]:
-    """Return where a part of the rows begins and ends; all but the last end at a multiple."""
-    each = -(-rows // (parts * multiple)) * multiple
-    return min(part * each, rows), min((part + 1) * each, rows)
 
 
 @compiled

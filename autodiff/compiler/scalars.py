@@ -51,6 +51,8 @@ AS_THEY_ARE = {"where": (0,), "astype": (0,)}
 
 def is_elementwise(operation: Operation) -> bool:
     """Whether a loop can do an operation element by element, in a type that it knows."""
+    if is_weak(operation.output):
+        return True
     known = operation.primitive.name in TEXT and operation.output.dtype.name in ("float32", "float64", "bool")
     return known and all(v.dtype.kind in "iub" or v.dtype.name in ("float32", "float64") for v in operation.inputs)
 
@@ -63,7 +65,7 @@ def text(operation: Operation, operands: list[str]) -> str:
     dtype = _computes_in(operation)
     kept = range(len(operands)) if name in LOGICAL else AS_THEY_ARE.get(name, ())
     cast = [
-        operand if i in kept or _is_of(value, dtype) else f"np.{dtype.name}({operand})"
+        operand if i in kept or _is_of(value, dtype) or is_weak(operation.output) else f"np.{dtype.name}({operand})"
         for i, (operand, value) in enumerate(zip(operands, operation.inputs, strict=True))
     ]
     expression = TEXT[name].format(*(_whole(c) for c in cast), zero=f"np.{dtype.name}(0)")
@@ -84,7 +86,9 @@ def is_weak(value: Value) -> bool:
 
 
 def _computes_in(operation: Operation) -> np.dtype:
-    """Return the type that the operands are cast to before the operation."""
+    """Return the type that the operands are cast to before the operation; plain numbers are Python's floats."""
+    if is_weak(operation.output):
+        return np.dtype(np.float64)
     if operation.primitive.name in COMPARISONS:
         return np.result_type(*(v.data if is_weak(v) else v.dtype for v in operation.inputs))
     return operation.output.dtype

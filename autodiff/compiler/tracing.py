@@ -26,6 +26,10 @@ class TraceError(TypeError):
     """A function does what a compiled one could not repeat."""
 
 
+class MisfitError(TypeError):
+    """An array is not of the shape and dtype that a program was made for."""
+
+
 class SourceTracer(Tracer):
     """A tracer that notes where each leaf comes from, and refuses what could not be repeated.
 

@@ -63,7 +63,7 @@ def _reshape(operation: Operation, index: Index, load: Load) -> str:
     if [n for n in a.shape if n != 1] == [n for n in out.shape if n != 1]:
         places = iter(i for i, n in zip(index, out.shape, strict=True) if n != 1)
         return load(a, tuple("0" if n == 1 else next(places) for n in a.shape))
-    position = " + ".join(f"({i}) * {prod(out.shape[axis + 1 :])}" for axis, i in enumerate(index)) or "0"
+    position = " + ".join(f"{_signed(i)} * {prod(out.shape[axis + 1 :])}" for axis, i in enumerate(index)) or "0"
     return load(a, tuple(f"({position}) // {prod(a.shape[axis + 1 :])} % {n}" for axis, n in enumerate(a.shape)))
 
 
@@ -78,7 +78,7 @@ def _getitem(operation: Operation, index: Index, load: Load) -> str:
         elif isinstance(part, slice):
             start, _, step = part.indices(n)
             i = places.pop(0)
-            own.append(i if (start, step) == (0, 1) else f"{start} + {step} * ({i})")
+            own.append(i if (start, step) == (0, 1) else f"{start} + {step} * {_signed(i)}")
         else:
             own.append(str(int(part) % n))
     return load(a, tuple(own))
@@ -118,6 +118,11 @@ _READERS: dict[str, Callable[[Operation, Index, Load], str]] = {
     "add_along_axis": _add_along_axis,
     "one_hot": _one_hot,
 }
+
+
+def _signed(i: str) -> str:
+    """Write an index so that it can be computed with: a counter may be of a type without a sign."""
+    return i if i.isdecimal() else f"np.int64({i})"
 
 
 def _is_basic(index: Any) -> bool:

@@ -35,7 +35,7 @@ from autodiff.kernels.simd import (
     tile_of_3,
     transpose_block,
 )
-from autodiff.kernels.specialised import Specialised, compiled
+from autodiff.kernels.specialised import Dispatchers, Specialised, compiled
 from autodiff.kernels.team import team
 
 LYING_FROM = 32
@@ -198,6 +198,22 @@ def _row_by_row(b: Any) -> Any:
             rows[p, j] = b[p, j]
     return rows
 
+
+def _product_of_rows(a: Any, b: Any, c: Any, top: int, bottom: int) -> None:
+    left, right = 0, c.shape[1]
+    _multiply(a, b, c, top, bottom, left, right)
+
+
+def _product_of_columns(a: Any, b: Any, c: Any, left: int, right: int) -> None:
+    top, bottom = 0, c.shape[0]
+    _multiply(a, b, c, top, bottom, left, right)
+
+
+product_of_rows = Dispatchers(_product_of_rows, inputs=2, limits=2, ndim=2, layout="A")
+"""`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
+
+product_of_columns = Dispatchers(_product_of_columns, inputs=2, limits=2, ndim=2, layout="A")
+"""`product_of_columns[dtype](a, b, c, left, right)` does so with columns."""
 
 product = Specialised(_product_of_part, inputs=2, limits=4, ndim=2, layout="A")
 """`product[dtype](a, b, c, top, bottom, left, right)` writes these rows and columns of a·b over those of c."""

@@ -5,16 +5,16 @@ import pytest
 
 import autodiff as ad
 import nets
-from autodiff.compiler import store
+from autodiff.compiler import machine
 from tests.autodiff.cases import random
-from tests.autodiff.compiler.conftest import interpreted
+from tests.autodiff.compiler.conftest import let_python_run_it
 
 
 @pytest.fixture(autouse=True)
 def _by_python(request, monkeypatch):
     """Run the emitted loops as Python, but for the tests that ask for Numba."""
     if "by_numba" not in request.keywords:
-        monkeypatch.setattr(store, "load", interpreted)
+        let_python_run_it(monkeypatch)
 
 
 def training(optimizer, dtype=np.float64, widths=(6, 5, 4, 3), activation="relu"):
@@ -73,9 +73,31 @@ def test_a_step_takes_the_same_course_in_machine_code(optimizer):
     assert_same_course(OPTIMIZERS[optimizer], np.float32, 1e-4)
 
 
+class Team:
+    """A team that is always there, unless it has one member alone."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def share(self, limit, kernel, *arguments):
+        return self.size > 1 and kernel(*arguments) is None
+
+
 @pytest.mark.by_numba
-def test_threads_share_a_large_step_and_give_the_same():
-    assert_same_course(OPTIMIZERS["sgd"], np.float32, 1e-4, steps=4, widths=(784, 300, 10))
+def test_threads_share_a_large_step_and_give_the_bits_of_one_alone(monkeypatch):
+    results, widths = [], (784, 300, 40, 10)
+    for parts in (1, 2, 3):
+        monkeypatch.setattr(machine, "team", Team(parts))
+        model, _, step = training(OPTIMIZERS["momentum"], np.float32, widths)
+        _, _, same_step = training(OPTIMIZERS["momentum"], np.float32, widths)
+        compiled = ad.jit(step)
+        for i in range(4):
+            x, y = batch(i, m=64, n=784, classes=10, dtype=np.float32)
+            np.testing.assert_allclose(compiled(x, y).data, same_step(x, y).data, rtol=1e-4)
+        assert "by all threads" in compiled.source
+        assert "columns_float32(" in compiled.source
+        results.append([p.data.tobytes() for p in model.parameters()])
+    assert results[0] == results[1] == results[2]
 
 
 def counted(f):
@@ -591,3 +613,89 @@ def test_equal_calls_give_equal_bits():
             compiled(*batch(i, dtype=np.float32))
         results.append([p.data.tobytes() for p in model.parameters()])
     assert results[0] == results[1]
+
+
+def unaligned(array):
+    room = np.empty(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    room[...] = array
+    return room
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(lambda a: np.asfortranarray(a), id="by columns"),
+        pytest.param(lambda a: np.repeat(a, 2, axis=1)[:, ::2], id="strided"),
+        pytest.param(unaligned, id="unaligned"),
+        pytest.param(lambda a: a.astype(">f8"), id="big-endian"),
+    ],
+)
+def test_arrays_that_lie_oddly_in_memory_are_read_and_updated_where_they_are(odd):
+    array, x = odd(random((4, 3))), odd(random((4, 3), 1))
+    wanted = np.array(array, float)
+    w = ad.Tensor(array, requires_grad=True)
+
+    @ad.jit
+    def step(x):
+        with ad.no_grad():
+            loss = ad.sum(w * x)
+            ad.Tensor.__isub__(w, 0.5 * x)
+        return loss
+
+    for _ in range(3):
+        np.testing.assert_allclose(step(x).data, (wanted * x).sum())
+        wanted -= 0.5 * x
+        np.testing.assert_allclose(array, wanted)
+        assert w.data is array
+
+
+def test_an_update_by_hand_is_done_at_each_call():
+    def training():
+        w = ad.Tensor(random((3,)), requires_grad=True)
+
+        def step(x, rate):
+            nonlocal w
+            w.grad = None
+            loss = ad.sum(w * w * x)
+            loss.backward()
+            with ad.no_grad():
+                w -= rate * w.grad
+            return loss, w * 1.0
+
+        return step
+
+    compiled, step = ad.jit(training()), training()
+    for i in range(5):
+        for ours, theirs in zip(compiled(random((3,), i), np.asarray(0.1)), step(random((3,), i), 0.1), strict=True):
+            np.testing.assert_allclose(ours.data, theirs.data, rtol=1e-12)
+
+
+def test_a_tensor_that_is_given_the_numbers_of_another_is_given_them_at_each_call():
+    w = ad.Tensor(random((3,)))
+
+    @ad.jit
+    def step(x):
+        w.data = x + 1.0
+        return w * 2.0
+
+    for i in range(4):
+        x = random((3,), i)
+        np.testing.assert_allclose(step(x).data, 2 * (x + 1))
+        np.testing.assert_allclose(w.data, x + 1)
+
+
+def test_what_cannot_be_written_is_not_written():
+    fixed = random((4, 3))
+    before = fixed.copy()
+    fixed.flags.writeable = False
+    w = ad.Tensor(fixed, requires_grad=True)
+
+    @ad.jit
+    def double():
+        with ad.no_grad():
+            ad.Tensor.__imul__(w, 2.0)
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="read-only"):
+            double()
+    np.testing.assert_array_equal(fixed, before)

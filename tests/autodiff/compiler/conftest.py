@@ -1,43 +1,94 @@
 """The emitted text, run by Python itself: the same loops, one number at a time, without waiting for a compiler."""
 
+import ctypes
 import types
+from math import prod
 
 import numpy as np
 import pytest
 
-from autodiff.compiler import runtime, store
+from autodiff.compiler import access, machine, runtime, scheduling, store
+
+FUNCTIONS = {}
+"""What stands for machine code, by its address."""
 
 
-def as_it_is(function=None, **options):
-    """Numba's decorator, doing nothing."""
-    return function if function else as_it_is
+class Piece:
+    """A function that has an address, as a compiled one has."""
+
+    def __init__(self, function):
+        self.address = len(FUNCTIONS) + 1
+        FUNCTIONS[self.address] = function
 
 
-def product(a, b, c, top, bottom, left, right):
-    c[top:bottom, left:right] = a[top:bottom] @ b[:, left:right]
+def array(address, shape, dtype):
+    """The array at an address."""
+    buffer = (ctypes.c_byte * (prod(shape) * np.dtype(dtype).itemsize)).from_address(int(address))
+    return np.frombuffer(buffer, dtype).reshape(shape)
+
+
+def product(a, b, c, top, bottom):
+    c[top:bottom] = a[top:bottom] @ b
+
+
+def product_of_columns(a, b, c, left, right):
+    c[:, left:right] = a @ b[:, left:right]
+
+
+def part_of(rows, part, parts):
+    """Where a part of the rows begins and ends."""
+    return rows * part // parts, rows * (part + 1) // parts
 
 
 def interpreted(source):
     """The module of a source, its functions left to Python."""
-    text = source.replace("from numba import prange", "").replace(
-        source[source.index("from autodiff.compiler.runtime") :].splitlines()[0], ""
-    )
+    text = "\n".join(line for line in source.splitlines() if not line.startswith("from autodiff."))
     module = types.ModuleType("interpreted")
     vars(module).update(
-        compiled=as_it_is,
-        compiled_for_team=as_it_is,
-        prange=range,
+        array=array,
+        piece=Piece,
+        part_of=part_of,
         place=runtime.place.py_func,
-        rows_of=runtime.rows_of.py_func,
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
-        product=types.SimpleNamespace(inner={np.dtype(t): product for t in (np.float32, np.float64)}),
+        product_of_columns={np.dtype(t): product_of_columns for t in (np.float32, np.float64)},
+        product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
     exec(text, vars(module))
     return module
 
 
+def in_turn(parts, shared, functions, windows, ends, stop):
+    """Do the calls of a run; of a stage that is shared as several threads would, the last part first."""
+    first = 0
+    for last, is_shared in zip(ends, shared, strict=True):
+        if stop[0]:
+            return
+        for part in reversed(range(parts if is_shared else 1)):
+            for i in range(first, last):
+                memory = (ctypes.c_int64 * 100).from_address(int(windows[i]))
+                FUNCTIONS[functions[i]](part, parts, memory)
+        first = last
+
+
+def let_python_run_it(monkeypatch, shared_from=0):
+    """Let what is emitted run as Python, and stages be shared from so many multiplications on."""
+    monkeypatch.setattr(scheduling, "PARALLEL_FROM", shared_from)
+    monkeypatch.setattr(scheduling, "AWAKE_FROM", shared_from)
+    monkeypatch.setattr(access, "OWNED_FROM", shared_from)
+    monkeypatch.setattr(store, "load", interpreted)
+    monkeypatch.setattr(machine, "alone", lambda *calls: in_turn(1, [False] * len(calls[2]), *calls))
+    monkeypatch.setattr(machine, "by_team", lambda parts, *calls: in_turn(3, *calls))
+    monkeypatch.setattr(machine.team, "share", lambda limit, kernel, *arguments: kernel(*arguments) is None)
+
+
 @pytest.fixture
 def by_python(monkeypatch):
-    """Let what is emitted run as Python."""
-    monkeypatch.setattr(store, "load", interpreted)
+    """Let what is emitted run as Python, by one thread."""
+    let_python_run_it(monkeypatch, np.inf)
+
+
+@pytest.fixture
+def by_three(monkeypatch):
+    """Let what is emitted run as Python, each stage shared among three threads."""
+    let_python_run_it(monkeypatch)

@@ -1,0 +1,109 @@
+"""Units: what an emitted function is made of, and which operations each kind of unit can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from autodiff.compiler.scalars import is_elementwise
+from autodiff.compiler.views import Index, is_view
+from autodiff.graph import Operation
+
+FLOATS = ("float32", "float64")
+REDUCTIONS = ("sum", "max", "min", "sum_to")
+WORK_OF_AN_ELEMENT = 30
+"""What an element-wise operation costs, in multiplications of a matrix product."""
+
+
+@dataclass(eq=False)
+class Loop:
+    """Element-wise operations and reductions over the elements of one space.
+
+    Threads take parts of its `axis`; where it is None, one thread does it all.
+    """
+
+    space: tuple[int, ...]
+    axis: int | None
+    operations: list[Operation] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Product:
+    """A matrix product. Threads take parts of its rows, or of its columns, as `axis` says; None is for one thread."""
+
+    operation: Operation
+    axis: int | None
+
+    @property
+    def space(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        return self.operation.output.shape
+
+
+@dataclass(eq=False)
+class Call:
+    """An operation that is left to its own kernel."""
+
+    operation: Operation
+
+
+Unit = Loop | Product | Call
+
+
+def operations_of(unit: Unit) -> list[Operation]:
+    """Return the operations that a unit does, in order."""
+    return unit.operations if isinstance(unit, Loop) else [unit.operation]
+
+
+def work_of(operation: Operation) -> int:
+    """Return how much there is to compute, in multiplications of a matrix product."""
+    if is_product(operation):
+        (m, k), n = operation.inputs[0].shape, operation.output.shape[1]
+        return m * k * n
+    return prod(space_of(operation)) * WORK_OF_AN_ELEMENT
+
+
+def names(space: tuple[int, ...]) -> Index:
+    """Return the names of a loop's counters."""
+    return tuple(f"i{axis}" for axis in range(len(space)))
+
+
+def space_of(operation: Operation) -> tuple[int, ...]:
+    """Return the shape that the loop of an operation goes over."""
+    return operation.inputs[0].shape if is_reduction(operation) else operation.output.shape
+
+
+def is_reduction(operation: Operation) -> bool:
+    """Whether an operation is a reduction that a loop can do."""
+    (a, *_), out = operation.inputs or (operation.output,), operation.output
+    return operation.primitive.name in REDUCTIONS and a.dtype == out.dtype and out.dtype.name in FLOATS
+
+
+def reduced_axes(operation: Operation) -> tuple[int, ...]:
+    """Return the axes that a reduction sums up, in order."""
+    ndim = len(operation.inputs[0].shape)
+    if operation.primitive.name == "sum_to":
+        shape = operation.attributes["shape"]
+        added = ndim - len(shape)
+        stretched = (added + i for i, n in enumerate(shape) if n == 1 and operation.inputs[0].shape[added + i] != 1)
+        return (*range(added), *stretched)
+    axis = operation.attributes["axis"]
+    return tuple(range(ndim)) if axis is None else tuple(sorted(normalize_axis_tuple(axis, ndim)))
+
+
+def is_product(operation: Operation) -> bool:
+    """Whether an operation is a product of two matrices, of a type that the kernels know."""
+    values = (*operation.inputs, operation.output)
+    alike = len({v.dtype for v in values}) == 1 and values[0].dtype.name in FLOATS
+    matrices = all(len(v.shape) == 2 and 0 not in v.shape for v in values)
+    return operation.primitive.name == "matmul" and alike and matrices
+
+
+def is_loop(operation: Operation) -> bool:
+    """Whether an operation can be done in a loop."""
+    if any(0 in value.shape for value in (operation.output, *operation.inputs)):
+        return False
+    known = operation.output.dtype.name in (*FLOATS, "bool")
+    return is_elementwise(operation) or is_reduction(operation) or (is_view(operation) and known)
