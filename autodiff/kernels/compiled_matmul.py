@@ -16,6 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from autodiff.kernels import vectorized
+from autodiff.kernels.linked import Linked
 from autodiff.kernels.simd import (
     DEPTH,
     ROWS,
@@ -35,7 +36,7 @@ from autodiff.kernels.simd import (
     tile_of_3,
     transpose_block,
 )
-from autodiff.kernels.specialised import Dispatchers, Specialised, compiled
+from autodiff.kernels.specialised import Specialised, compiled
 from autodiff.kernels.team import team
 
 LYING_FROM = 32
@@ -113,20 +114,6 @@ def _product_of_part(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, r
         _transpose(z, np.int64(c.ctypes.data) + top * c.strides[0] + left * c.itemsize, c.strides[0], n)
 
 
-_multiply = compiled(_product_of_part)
-
-
-def _product_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
-    m, n = c.shape
-    for part in prange(parts):
-        top, bottom, left, right = 0, m, 0, n
-        if m < n:
-            left, right = _part(part, parts, n, lanes_of(c))
-        else:
-            top, bottom = _part(part, parts, m, ROWS)
-        _multiply(a, b, c, top, bottom, left, right)
-
-
 @njit(inline="always")
 def _panel_by_panel(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, right: int) -> None:
     vectors = -(-(right - left) // lanes_of(c))
@@ -199,23 +186,36 @@ def _row_by_row(b: Any) -> Any:
     return rows
 
 
-def _product_of_rows(a: Any, b: Any, c: Any, top: int, bottom: int) -> None:
-    left, right = 0, c.shape[1]
-    _multiply(a, b, c, top, bottom, left, right)
-
-
-def _product_of_columns(a: Any, b: Any, c: Any, left: int, right: int) -> None:
-    top, bottom = 0, c.shape[0]
-    _multiply(a, b, c, top, bottom, left, right)
-
-
-product_of_rows = Dispatchers(_product_of_rows, inputs=2, limits=2, ndim=2, layout="A")
-"""`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
-
-product_of_columns = Dispatchers(_product_of_columns, inputs=2, limits=2, ndim=2, layout="A")
-"""`product_of_columns[dtype](a, b, c, left, right)` does so with columns."""
-
 product = Specialised(_product_of_part, inputs=2, limits=4, ndim=2, layout="A")
 """`product[dtype](a, b, c, top, bottom, left, right)` writes these rows and columns of a·b over those of c."""
 
-product_by_team = Specialised(_product_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)
+product_of_rows = Linked(product.inner, "autodiff_product", axis=0)
+"""`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
+
+product_of_columns = Linked(product.inner, "autodiff_product", axis=1)
+"""`product_of_columns[dtype](a, b, c, left, right)` does so with columns."""
+
+_linked = Linked(product.inner, "autodiff_product")
+_product_of_these: Any = _linked.call
+
+
+def _product_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
+    m, n = c.shape
+    for part in prange(parts):
+        top, bottom, left, right = 0, m, 0, n
+        if m < n:
+            left, right = _part(part, parts, n, lanes_of(c))
+        else:
+            top, bottom = _part(part, parts, m, ROWS)
+        _product_of_these(a, b, c, top, bottom, left, right)
+
+
+class _ByTeam(Specialised):
+    """`product_by_team[dtype](a, b, c, parts)` writes a·b over c, in so many parts, which the threads share."""
+
+    def __missing__(self, dtype: np.dtype[Any]) -> Any:
+        _linked[dtype]  # its name must be known before anything refers to it
+        return super().__missing__(dtype)
+
+
+product_by_team = _ByTeam(_product_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)

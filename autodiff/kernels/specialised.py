@@ -56,15 +56,17 @@ class Dispatchers(dict[np.dtype[Any], Any]):
         self._numbers, self._inputs, self._limits = numbers, inputs, limits
         self._ndim, self._layout = ndim, layout
 
-    def __missing__(self, dtype: np.dtype[Any]) -> Any:
-        if dtype not in FLOATS:
-            raise KeyError(dtype)
-        scalar = from_dtype(dtype)
+    def signature(self, scalar: types.Type) -> tuple[types.Type, ...]:
+        """Return the types of the arguments, for numbers of a type."""
         given = types.Array(scalar, self._ndim, self._layout, readonly=True, aligned=False)
         output = types.Array(scalar, self._ndim, "C")
         limits = [types.int64] * self._limits
-        signature = (*[scalar] * self._numbers, *[given] * self._inputs, output, *limits)
-        self[dtype] = compiled(self._function, signature, **self._options)
+        return *[scalar] * self._numbers, *[given] * self._inputs, output, *limits
+
+    def __missing__(self, dtype: np.dtype[Any]) -> Any:
+        if dtype not in FLOATS:
+            raise KeyError(dtype)
+        self[dtype] = compiled(self._function, self.signature(from_dtype(dtype)), **self._options)
         return self[dtype]
 
 
