@@ -43,13 +43,10 @@ class Linked(dict[np.dtype[Any], Any]):
 
 
 def _call(kernel: Dispatchers, name: str) -> Any:
+    """The intrinsic `call(a, b, c, top, bottom, left, right)`."""
+
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        kinds = kernel.signature(signature.args[2].dtype)
-        given = [context.cast(builder, *argument) for argument in zip(arguments, signature.args, kinds, strict=True)]
-        type_ = context.call_conv.get_function_type(types.none, kinds)
-        function = cgutils.get_or_insert_function(builder.module, type_, f"{name}_{signature.args[2].dtype}")  # type: ignore[no-untyped-call]
-        context.call_conv.call_function(builder, function, types.none, kinds, given)
-        return context.get_dummy_value()
+        return _by_name(kernel, name, context, builder, signature.args[:3], arguments[:3], arguments[3:])
 
     def call(
         typing: Any, a: Any, b: Any, c: Any, top: Any, bottom: Any, left: Any, right: Any
@@ -60,20 +57,30 @@ def _call(kernel: Dispatchers, name: str) -> Any:
 
 
 def _call_along(kernel: Dispatchers, name: str, axis: int) -> Any:
+    """The intrinsic `call(a, b, c, first, last)`, for all of the other axis."""
+
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        *arrays, first, last = arguments
-        shape = context.make_array(signature.args[2])(context, builder, arrays[2]).shape
+        shape = context.make_array(signature.args[2])(context, builder, arguments[2]).shape
         zero = ir.Constant(ir.IntType(64), 0)
         limits = [zero, builder.extract_value(shape, 0), zero, builder.extract_value(shape, 1)]
-        limits[2 * axis : 2 * axis + 2] = [first, last]
-        kinds = kernel.signature(signature.args[2].dtype)
-        given = [context.cast(builder, *argument) for argument in zip(arrays, signature.args, kinds, strict=False)]
-        type_ = context.call_conv.get_function_type(types.none, kinds)
-        function = cgutils.get_or_insert_function(builder.module, type_, f"{name}_{signature.args[2].dtype}")  # type: ignore[no-untyped-call]
-        context.call_conv.call_function(builder, function, types.none, kinds, [*given, *limits])
-        return context.get_dummy_value()
+        limits[2 * axis : 2 * axis + 2] = arguments[3:]
+        return _by_name(kernel, name, context, builder, signature.args[:3], arguments[:3], limits)
 
     def call(typing: Any, a: Any, b: Any, c: Any, first: Any, last: Any) -> tuple[Any, Callable[..., ir.Value]]:
         return types.void(a, b, c, types.int64, types.int64), generate
 
     return intrinsic(call)
+
+
+def _by_name(
+    kernel: Dispatchers, name: str, context: Any, builder: ir.IRBuilder, kinds: Any, arrays: Any, limits: Any
+) -> ir.Value:
+    """Write the call down: as Numba would, but of a function that is elsewhere."""
+    dtype = kinds[2].dtype
+    expected = kernel.signature(dtype)
+    given = [context.cast(builder, *argument) for argument in zip(arrays, kinds, expected, strict=False)]
+    type_ = context.call_conv.get_function_type(types.none, expected)
+    insert: Any = cgutils.get_or_insert_function
+    function = insert(builder.module, type_, f"{name}_{dtype}")
+    context.call_conv.call_function(builder, function, types.none, expected, [*given, *limits])
+    return context.get_dummy_value()

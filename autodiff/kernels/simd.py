@@ -23,8 +23,8 @@ from llvmlite import binding, ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-_set: str | None = getattr(config, "CPU_FEATURES", None)  # by NUMBA_CPU_FEATURES
-_features = (binding.get_host_cpu_features().flatten() if _set is None else _set).split(",")
+_by_user: str | None = getattr(config, "CPU_FEATURES", None)  # NUMBA_CPU_FEATURES
+_features = (binding.get_host_cpu_features().flatten() if _by_user is None else _by_user).split(",")
 
 VECTOR_BYTES = 64 if "+avx512f" in _features else 32 if "+avx2" in _features else 16
 """Bytes of a vector register."""
