@@ -237,16 +237,24 @@ class Tracer(Watcher):
 
 
 def _recorded(output: Variable) -> list[Variable]:
-    """Return the variables on the tape that led to the output, oldest first."""
+    """Return the variables on the tape that led to the output: results oldest first, leaves before what uses them."""
     found = {id(output): output}
     pending = [output]
     while pending:
-        variable = pending.pop()
-        for operand in variable.node.inputs if variable.node else ():
-            if isinstance(operand, Variable) and id(operand) not in found:
+        for operand in _operands(pending.pop()):
+            if id(operand) not in found:
                 found[id(operand)] = operand
                 pending.append(operand)
-    return sorted(found.values(), key=lambda variable: variable.node.moment if variable.node else 0)
+    results = sorted((v for v in found.values() if v.node), key=lambda v: v.node.moment if v.node else 0)
+    in_order = {id(v): v for result in results for v in (*_operands(result), result)}
+    return list(in_order.values()) or [output]
+
+
+def _operands(variable: Variable) -> Iterator[Variable]:
+    """Yield the variables among the operands of what made a variable."""
+    for operand in variable.node.inputs if variable.node else ():
+        if isinstance(operand, Variable):
+            yield operand
 
 
 def _key(array: Array) -> int:

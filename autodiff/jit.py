@@ -33,12 +33,12 @@ def jit(f: Callable[..., Any], *, without: Collection[str] = ()) -> Jit:
         without: names of the compiler's passes to leave out, see `PASSES` in `autodiff/compiler/program.py`.
 
     It is traced anew for other shapes and dtypes, and when something has changed that decided what was traced: a plain
-    number or a string among the arguments (hand over `np.asarray(rate)` for one that changes often), a number or the
-    identity of an array in a closure or a global that f or a function it names refers to, an attribute of a module
-    (its training flag too), whether an optimizer's setting is 0, whether a `.grad` that f adds to is None. Tensors,
-    parameters, learning rates and an optimizer's memory are read anew at each call. Baked in is what Python computes
-    without the engine: what lists and dicts hold, attributes of objects that are no modules, globals of a lambda
-    written within f.
+    number or a string among the arguments (hand over `np.asarray(rate)` for one that changes often); a number, the
+    identity of an array or the content of a list or a dict in a closure or a global that f or a function it names
+    refers to; an attribute of a module (its training flag too); whether an optimizer's setting is 0; whether a `.grad`
+    that f adds to is None. Tensors, arrays, parameters, learning rates and an optimizer's memory are read anew at each
+    call. Baked in is what else Python computes without the engine: attributes of objects that are no modules, a list
+    that f itself appends to, files, the time.
 
     What a compiled call returns is not recorded. A parameter that f updates and whose gradient it resets has `.grad`
     None afterwards; of others the gradient is there, as after f. Where an argument is being differentiated, and within
@@ -131,7 +131,8 @@ class _Version:
         self._forgotten = tracer.forgotten()
         self._assigned = tracer.assigned()
         self._numbers = tracer.numbers()
-        self._guards = [*tracer.guards.values(), *surroundings]
+        kept = (guard for guard, is_content in surroundings if not is_content or guard(args))  # f changes the others
+        self._guards = [*tracer.guards.values(), *kept]
         self.is_settled = tracer.is_settled
         return self._out
 
@@ -228,33 +229,52 @@ def _is_differentiated(arg: Any) -> bool:
     return isinstance(arg, Variable) and arg.tracked and (arg.node is not None or arg.listening)
 
 
-def _surroundings(f: Callable[..., Any], seen: set[int] | None = None) -> Iterator[Guard]:
-    """Yield the numbers and arrays that f refers to in closures and globals, and those that its helpers do."""
+def _surroundings(f: Callable[..., Any], seen: set[int] | None = None) -> Iterator[tuple[Guard, bool]]:
+    """Yield guards of what f refers to in closures and globals, and its helpers, and whether they watch a content."""
     f = inspect.unwrap(f)
-    f = f.__func__ if isinstance(f, types.MethodType) else f
+    while isinstance(f, functools.partial | types.MethodType):
+        f = f.func if isinstance(f, functools.partial) else f.__func__
     seen = set() if seen is None else seen
     if not isinstance(f, types.FunctionType) or id(f) in seen:
         return
     seen.add(id(f))
     for cell in f.__closure__ or ():
         yield from _guards_of(lambda cell=cell: _content(cell), seen)  # type: ignore[misc]
-    for name in f.__code__.co_names:
+    for name in _names_in(f.__code__):
         if name in f.__globals__:
             yield from _guards_of(lambda name=name: f.__globals__.get(name), seen)  # type: ignore[misc]
 
 
-def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[Guard]:
+def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[tuple[Guard, bool]]:
     value = look()
-    if isinstance(value, types.FunctionType | Jit):
+    if isinstance(value, types.FunctionType | types.MethodType | functools.partial | Jit):
         yield from _surroundings(value, seen)
     if not isinstance(value, types.ModuleType):
-        yield lambda args: _same(look(), value)
+        then = _copied(value)
+        yield lambda args: _same(look(), then), type(value) in (list, dict)
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    """Yield the names of globals that a piece of code may refer to, those in the functions within it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
+
+
+def _copied(value: Any) -> Any:
+    """Return a value that stays as it is now: of lists and dicts, and what these hold, a copy."""
+    if type(value) in (list, tuple):
+        return type(value)(map(_copied, value))
+    return {key: _copied(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def _same(now: Any, then: Any) -> bool:
-    """Whether something is what it was: numbers and texts by value, tuples part by part, all else by identity."""
-    if isinstance(then, tuple):
+    """Whether something is what it was: numbers and texts by value, collections part by part, all else by identity."""
+    if type(then) in (list, tuple):
         return type(now) is type(then) and len(now) == len(then) and all(map(_same, now, then))
+    if type(then) is dict:
+        return type(now) is dict and now.keys() == then.keys() and all(_same(now[key], then[key]) for key in then)
     if isinstance(then, int | float | str):
         return type(now) is type(then) and bool(now == then)
     return now is then

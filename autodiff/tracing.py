@@ -53,7 +53,7 @@ class Graph(plain.Graph):
         from `Graph.of(loss, backward=True)`.
 
         Args:
-            simplify: apply the rewrites of `explain/rewrites.py` first, which bring it to the form of textbooks.
+            simplify: apply the rewrites of `explain/rewrites` first, which bring it to the form of textbooks.
             latex: write an `aligned` environment of LaTeX rather than Unicode.
         """
         return explain.equations(explain.simplify(self) if simplify else self, latex=latex)

@@ -93,8 +93,8 @@ def _scene(model: nets.MLP, x: np.ndarray, y: np.ndarray) -> Scene:
     actor = copy.deepcopy(model)
     optimizer = nets.SGD(actor.parameters(), LEARNING_RATE)
 
-    def step(x: Any, y: Any) -> Any:
-        loss = nets.cross_entropy(actor(x), y)
+    def step(X: Any, y: Any) -> Any:
+        loss = nets.cross_entropy(actor(X), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -13,6 +13,7 @@ import graphviz
 
 from autodiff import Tensor
 from autodiff.explain.formula import barred, parameter_names
+from autodiff.explain.labels import Labels
 from autodiff.graph import Graph, Operation, Value
 from viz import style
 from viz.labels import beside, called, describe, is_plain, shape_text, text
@@ -61,7 +62,7 @@ class _Drawing:
     """The text of a picture in the making."""
 
     def __init__(self, reading: Reading, passes: Passes, folding: bool, reason: str) -> None:
-        self.reading = reading
+        self.reading, self.labels = reading, Labels(reading.graph)
         self.passes = passes
         self.forward, self.backward = passes != "backward", passes != "forward"
         self.steps, self.hidden = steps_of(reading, folding)
@@ -125,7 +126,7 @@ class _Drawing:
         kind = self._kind(value)
         look = style.STYLES[kind]
         self.kinds.setdefault(kind)
-        lines = describe(value, kind)
+        lines = describe(value, kind, self.labels)
         if value.id in self.reading.saved:
             self.kinds.setdefault("saved")
             look = look | style.SAVED
@@ -141,7 +142,7 @@ class _Drawing:
         names = [operation.primitive.name for operation in step.operations]
         lines = [self._layer(step.scope), ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")]
         parameters = {v.id: v for operation in step.operations for v in operation.inputs if v.kind == "parameter"}
-        lines += [", ".join(describe(v, "parameter")) for v in parameters.values() if v.id in self.hidden]
+        lines += [", ".join(describe(v, "parameter", self.labels)) for v in parameters.values() if v.id in self.hidden]
         home.node(step.id, text(*lines), **style.FOLD)
 
     def _rules(self, operation: Operation) -> list[str]:

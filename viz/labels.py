@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphviz
 import numpy as np
 
+from autodiff.explain.labels import Labels
 from autodiff.graph import Value
 from viz import style
 
@@ -29,12 +30,12 @@ def _literal(line: str) -> str:
     return cut.replace("\\", "\\\\").replace("&", "&amp;")
 
 
-def describe(value: Value, kind: str) -> list[str]:
-    """Return the lines of a value: its name, its number if it is one, shape and dtype, and the norm of its gradient."""
-    name = value.name or value.path or called(kind)
-    if value.path and value.path != name:
-        name += f" ({value.path})"
-    if np.size(value.data) == 1 and kind in ("constant", "output"):
+def describe(value: Value, kind: str, labels: Labels) -> list[str]:
+    """Return the lines of a value: its label, where it is from, its number if it is one, shape, dtype and ‖grad‖."""
+    name = labels.of[value.id]
+    if origin := value.path or labels.given(value):
+        name += f" ({origin})"
+    if np.size(value.data) == 1 and (kind == "output" or (kind == "constant" and (value.shape or value.name))):
         name += f" = {np.asarray(value.data).item():.4g}"
     lines = [name, f"{shape_text(value.shape)} {value.dtype}"]
     if value.cotangent is not None:

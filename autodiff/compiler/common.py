@@ -40,4 +40,6 @@ def _frozen(attribute: Any) -> Any:
         return "slice", attribute.start, attribute.stop, attribute.step
     if isinstance(attribute, np.ndarray):
         return "array", attribute.dtype, attribute.shape, attribute.tobytes()
+    if isinstance(attribute, float):
+        return float, attribute.hex()  # which tells −0 from 0
     return type(attribute), attribute

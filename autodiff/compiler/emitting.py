@@ -22,9 +22,7 @@ from autodiff.compiler.units import (
 from autodiff.compiler.views import Index, broadcast, is_view, read
 from autodiff.graph import Operation, Value
 
-HEADER = '''"""{title}"""
-
-import numpy as np
+HEADER = '''import numpy as np
 
 from autodiff.compiler.runtime import array, part_of, piece, place, sigmoid, softplus
 from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
@@ -54,19 +52,19 @@ class Run:
 
 @dataclass
 class Emitted:
-    """The text of a module, and what is to be called in turn."""
+    """The text of a module, what is to be called in turn, and comments that tell a reader so."""
 
-    source: str
+    code: str
+    listing: str
     steps: list[Run | Call] = field(default_factory=list)
 
 
-def emit(plan: Plan, in_place: dict[int, Value], title: str) -> Emitted:
+def emit(plan: Plan, in_place: dict[int, Value]) -> Emitted:
     """Write a plan down.
 
     Args:
         plan: what is to be done.
         in_place: for the id of a value that is assigned, the leaf that it can be written over at once.
-        title: the first line of the text.
     """
     bodies: dict[str, str] = {}
     steps: list[Run | Call] = []
@@ -85,14 +83,14 @@ def emit(plan: Plan, in_place: dict[int, Value], title: str) -> Emitted:
             pieces.append(Piece(bodies.setdefault(body, f"piece_{len(bodies)}"), writer.arguments))
         run.stages.append((step, pieces))
     products = [(kind, dtype) for kind in ("rows", "columns") for dtype in FLOATS]
-    lines = [HEADER.format(title=title)]
+    lines = [HEADER]
     lines += [
         f"{kind}_{dtype} = product_of_{kind}[np.dtype('{dtype}')]"
         for kind, dtype in products
         if any(f"{kind}_{dtype}(" in body for body in bodies)
     ]
     lines += [f"\n\n@piece\ndef {name}(part, parts, memory):\n{body}" for body, name in bodies.items()]
-    return Emitted("\n".join([*lines, *_listing(steps)]) + "\n", steps)
+    return Emitted("\n".join(lines) + "\n", "\n".join(_listing(steps)) + "\n", steps)
 
 
 def _split(units: list[Loop | Product]) -> Iterator[list[Loop | Product]]:
@@ -109,7 +107,7 @@ def _split(units: list[Loop | Product]) -> Iterator[list[Loop | Product]]:
 
 def _listing(steps: list[Run | Call]) -> Iterator[str]:
     """Yield comments that say what is called in turn, and with what."""
-    yield "\n\n# What is done in turn:"
+    yield "# What is done in turn:"
     for step in steps:
         if isinstance(step, Call):
             given = ", ".join(map(_shown, step.operation.inputs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
@@ -34,18 +36,13 @@ def arranged(plan: Plan, values: Iterable[Value], share: bool = True) -> dict[in
     lives = {value.id: [0, 0] for value in values}
     for moment in plan.moments():
         _note(moment, lives)
+    arena = _Arena()
     places: dict[int, Place] = {}
-    taken: list[tuple[int, Place]] = []  # until when, and where
-    end = 0
     for value in sorted(values, key=lambda value: lives[value.id][0]):
         first, last = lives[value.id]
-        size = -(-prod(value.shape) * value.dtype.itemsize // ALIGNMENT) * ALIGNMENT
         if share:
-            taken = [(until, place) for until, place in taken if until >= first]
-        place = Place(_gap((place for _, place in taken), size) if share else end, size)
-        end = max(end, place.end)
-        places[value.id] = place
-        taken.append((last, place))
+            arena.release(before=first)
+        places[value.id] = arena.take(-(-prod(value.shape) * value.dtype.itemsize // ALIGNMENT) * ALIGNMENT, last)
     return places
 
 
@@ -58,11 +55,34 @@ def _note(moment: Moment, lives: dict[int, list[int]]) -> None:
             lives[value.id][1] = moment.number
 
 
-def _gap(taken: Iterable[Place], size: int) -> int:
-    """Return the first place between those taken where so many bytes fit."""
-    at = 0
-    for place in sorted(taken, key=lambda place: place.start):
-        if place.start - at >= size:
-            return at
-        at = max(at, place.end)
-    return at
+class _Arena:
+    """Memory that is taken until some moment, and the gaps between, in the order of their addresses."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[int, int, int]] = []
+        """A heap of (until when, start, end)."""
+        self._gaps: list[tuple[int, int]] = []
+        self._end = 0
+
+    def take(self, size: int, until: int) -> Place:
+        """Take the first gap that is large enough, or room at the end."""
+        for i, (start, end) in enumerate(self._gaps):
+            if end - start >= size:
+                self._gaps[i : i + 1] = [(start + size, end)] if end - start > size else []
+                break
+        else:
+            start, self._end = self._end, self._end + size
+        heapq.heappush(self._taken, (until, start, start + size))
+        return Place(start, size)
+
+    def release(self, before: int) -> None:
+        """Give up what was taken until a moment before this one."""
+        while self._taken and self._taken[0][0] < before:
+            _, start, end = heapq.heappop(self._taken)
+            i = bisect.bisect(self._gaps, (start, end))
+            if i < len(self._gaps) and self._gaps[i][0] == end:
+                end = self._gaps.pop(i)[1]
+            if i and self._gaps[i - 1][1] == start:
+                start = self._gaps.pop(i - 1)[0]
+                i -= 1
+            self._gaps.insert(i, (start, end))

@@ -73,12 +73,12 @@ class Program:
         self._fresh = [v for v in arrays if v.id in outputs]
         self._buffers = len(places)
 
-        emitted = emit(plan, self._in_place, title)
-        self.source = emitted.source
+        emitted = emit(plan, self._in_place)
+        self.source = f'"""{title}"""\n\n{emitted.code}\n\n{emitted.listing}'
         runs = [step for step in emitted.steps if isinstance(step, Run)]
         pieces = [piece for run in runs for _, pieces in run.stages for piece in pieces]
         self._windows = machine.Windows([[_key(v) for v in piece.arguments] for piece in pieces])
-        module = store.load(self.source)
+        module = store.load(emitted.code)
         functions = [getattr(module, piece.name).address for piece in pieces]
         calls = iter(zip(functions, self._windows.starts, strict=True))
         self._out_of_range = np.zeros(1, np.uint8)

@@ -53,8 +53,8 @@ def is_elementwise(operation: Operation) -> bool:
     """Whether a loop can do an operation element by element, in a type that it knows."""
     if is_weak(operation.output):
         return True
-    known = operation.primitive.name in TEXT and operation.output.dtype.name in ("float32", "float64", "bool")
-    return known and all(v.dtype.kind in "iub" or v.dtype.name in ("float32", "float64") for v in operation.inputs)
+    known = operation.primitive.name in TEXT and operation.output.dtype in (np.float32, np.float64, bool)
+    return known and all(v.dtype.kind in "iub" or v.dtype in (np.float32, np.float64) for v in operation.inputs)
 
 
 def text(operation: Operation, operands: list[str]) -> str:

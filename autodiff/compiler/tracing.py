@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,7 @@ class Entry:
 
 def unchanged(module: Any) -> Guard:
     """Return the guard that a module has the attributes that it has now: the same parameters, modules and numbers."""
-    then = dict(vars(module))
+    then = {name: copy(value) if type(value) in (list, dict) else value for name, value in vars(module).items()}
 
     def guard(args: Arguments) -> bool:
         now = vars(module)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
+import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.compiler.scalars import is_elementwise
 from autodiff.compiler.views import Index, is_view
 from autodiff.graph import Operation
 
-FLOATS = ("float32", "float64")
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 REDUCTIONS = ("sum", "max", "min", "sum_to")
 WORK_OF_AN_ELEMENT = 30
 """What an element-wise operation costs, in multiplications of a matrix product."""
@@ -78,7 +79,7 @@ def space_of(operation: Operation) -> tuple[int, ...]:
 def is_reduction(operation: Operation) -> bool:
     """Whether an operation is a reduction that a loop can do."""
     (a, *_), out = operation.inputs or (operation.output,), operation.output
-    return operation.primitive.name in REDUCTIONS and a.dtype == out.dtype and out.dtype.name in FLOATS
+    return operation.primitive.name in REDUCTIONS and a.dtype == out.dtype and out.dtype in FLOATS
 
 
 def reduced_axes(operation: Operation) -> tuple[int, ...]:
@@ -96,14 +97,15 @@ def reduced_axes(operation: Operation) -> tuple[int, ...]:
 def is_product(operation: Operation) -> bool:
     """Whether an operation is a product of two matrices, of a type that the kernels know."""
     values = (*operation.inputs, operation.output)
-    alike = len({v.dtype for v in values}) == 1 and values[0].dtype.name in FLOATS
-    matrices = all(len(v.shape) == 2 and 0 not in v.shape for v in values)
-    return operation.primitive.name == "matmul" and alike and matrices
+    if operation.primitive.name != "matmul":
+        return False
+    alike = len({v.dtype for v in values}) == 1 and values[0].dtype in FLOATS
+    return alike and all(len(v.shape) == 2 and 0 not in v.shape for v in values)
 
 
 def is_loop(operation: Operation) -> bool:
     """Whether an operation can be done in a loop."""
     if any(0 in value.shape for value in (operation.output, *operation.inputs)):
         return False
-    known = operation.output.dtype.name in (*FLOATS, "bool")
+    known = operation.output.dtype in (*FLOATS, bool)
     return is_elementwise(operation) or is_reduction(operation) or (is_view(operation) and known)

@@ -13,13 +13,21 @@ Function = Callable[..., Any]
 Definition = ast.FunctionDef | ast.Lambda
 
 
-@functools.lru_cache(256)
 def definition_of(function: Function) -> Definition:
-    """Return the definition of a function as it was written.
+    """Return the definition of a function as it was written, a tree of one's own.
 
     Raises:
         ValueError: it is not to be had, or is not what the function was made from.
     """
+    (statement,) = ast.parse(_text_of(function)).body  # faster than to copy a tree
+    definition = statement.value if isinstance(statement, ast.Expr) else statement
+    assert isinstance(definition, Definition)
+    return definition
+
+
+@functools.lru_cache(256)
+def _text_of(function: Function) -> str:
+    """Return the text of a definition."""
     name, code = function.__name__, function.__code__
     try:
         tree, made = _read("".join(inspect.findsource(function)[0]))
@@ -34,7 +42,7 @@ def definition_of(function: Function) -> Definition:
         found = [node for node in found if isinstance(node, ast.Lambda) and _extent(node.body) in positions]
     if len(found) != 1 or not any(_is_same(code, other) for other in made):
         raise ValueError(f"its function {name!r} is not what its file says. Has the file been changed since?")
-    return found[0]
+    return ast.unparse(found[0])
 
 
 @functools.lru_cache(16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -65,6 +66,9 @@ class _Lines:
         self._parts: dict[int, Part] = {}
         self._used = {value.id for operation in graph for value in operation.inputs}
         self._updated = {new.id: old for old, new in graph.assignments}
+        self._aliases: dict[int, list[Name]] = defaultdict(list)
+        for alias, value in names.aliases:
+            self._aliases[value.id].append(alias)
 
     def __iter__(self) -> Iterator[Line]:
         leaves_told = False
@@ -80,9 +84,8 @@ class _Lines:
                 self._parts[value.id] = text
                 continue
             yield Line(*self._left(value), text.text, value, operation.during)
-            for alias, other in self._names.aliases:
-                if other is value:
-                    yield Line(self._shown(alias), "=", self._part(value).text, value, operation.during)
+            for alias in self._aliases[value.id]:
+                yield Line(self._shown(alias), "=", self._part(value).text, value, operation.during)
         if not leaves_told:
             yield from self._leaves()
 

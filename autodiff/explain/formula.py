@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,49 @@ from autodiff.explain.names import Name
 from autodiff.explain.writing import Part, write, write_leaf
 from autodiff.graph import Tracer, Value
 from autodiff.tape import Array, Primitive, Variable, unwrap
+
+
+class Symbols(NamedTuple):
+    """What stands in a formula for the operands, the result and its cotangent, and for the operand's cotangent."""
+
+    operands: Sequence[Part]
+    result: Part
+    cotangent: Part
+    gradient: str
+
+
+class Rule:
+    """The rule of one operand, as it was seen to work on symbols; it can be written with any."""
+
+    def __init__(
+        self, primitive: Primitive, operands: Sequence[Array], attributes: dict[str, Any], out: Variable, index: int
+    ) -> None:
+        """Run the rule; see `formula` for the arguments, and for what is raised."""
+        rule = primitive.rules_of(operands)[index]
+        if rule is None:
+            raise TypeError(f"{primitive.name} has no rule for operand {index}: it is flat in it")
+        self._tracer = Tracer()
+        symbols = [_symbol(operand, out) for operand in operands]
+        cotangent, result = _symbol(out, out), _symbol(out, out)
+        self._symbols = [
+            self._tracer.add(symbol, "input") if isinstance(symbol, Variable) else None
+            for symbol in (*symbols, result, cotangent)
+        ]
+        with tape.recording(False), tape.watching(self._tracer), np.errstate(all="ignore"):
+            given = (tuple(symbols),) if primitive.rule_for else symbols
+            self._written = self._tracer.value_of(rule(cotangent, result, *given, **attributes))
+
+    def write(self, symbols: Symbols, *, latex: bool = False) -> str:
+        """Return the rule as an equation, `dW1 = Xᵀ·dZ1`, in Unicode or in LaTeX. Numbers are written as numbers."""
+        given = (*symbols.operands, symbols.result, symbols.cotangent)
+        parts = {value.id: part for value, part in zip(self._symbols, given, strict=True) if value}
+
+        def part_of(value: Value) -> Part:
+            return parts.get(value.id) or write_leaf(value.data, latex)
+
+        for operation in self._tracer.graph:
+            parts[operation.output.id] = write(operation, part_of, latex)
+        return f"{symbols.gradient} = {part_of(self._written).text}"
 
 
 def formula(
@@ -36,36 +79,27 @@ def formula(
 
     Raises whatever the rule does when it is run on symbols; TypeError for an operand that has no rule.
     """
-    rule = primitive.rules_of(operands)[index]
-    if rule is None:
-        raise TypeError(f"{primitive.name} has no rule for operand {index}: it is flat in it")
-    names = parameter_names(primitive, len(operands))
-    tracer = Tracer()
-    parts: dict[int, Part] = {}
+    rule = Rule(primitive, operands, attributes, out, index)
+    return rule.write(usual_symbols(primitive, len(operands), index, latex=latex), latex=latex)
 
-    def symbol(value: Array, name: str, bar: bool = False) -> Any:
-        """Return a variable of the same class, shape and dtype under another name; a number stands for itself."""
-        array = unwrap(value)
-        if not isinstance(array, np.ndarray):
-            return array
-        variable = out.result_type.of(np.ones(array.shape, array.dtype) if array.dtype.kind == "f" else array.copy())
-        parts[tracer.add(variable, "input").id] = Part(shown(name, bar))
-        return variable
+
+def usual_symbols(primitive: Primitive, count: int, index: int, *, latex: bool = False) -> Symbols:
+    """Return the names of the kernel's parameters, y for the result, and bars over the cotangents."""
 
     def shown(name: str, bar: bool = False) -> str:
         return _in_latex(name, bar) if latex else barred(name) if bar else name
 
-    def part_of(value: Value) -> Part:
-        return parts.get(value.id) or write_leaf(value.data, latex)
+    names = parameter_names(primitive, count)
+    operands = [Part(shown(name)) for name in names]
+    return Symbols(operands, Part(shown("y")), Part(shown("y", bar=True)), shown(names[index], bar=True))
 
-    symbols = [symbol(operand, name) for operand, name in zip(operands, names, strict=True)]
-    cotangent, result = symbol(out, "y", bar=True), symbol(out, "y")
-    with tape.recording(False), tape.watching(tracer), np.errstate(all="ignore"):
-        given = (tuple(symbols),) if primitive.rule_for else symbols
-        written = tracer.value_of(rule(cotangent, result, *given, **attributes))
-    for operation in tracer.graph:
-        parts[operation.output.id] = write(operation, part_of, latex)
-    return f"{shown(names[index], bar=True)} = {part_of(written).text}"
+
+def _symbol(value: Array, out: Variable) -> Array:
+    """Return a variable of the same shape and dtype, which is no other; a plain number stands for itself."""
+    array = unwrap(value)
+    if not isinstance(array, np.ndarray):
+        return array
+    return out.result_type.of(np.ones(array.shape, array.dtype) if array.dtype.kind == "f" else array.copy())
 
 
 def parameter_names(primitive: Primitive, count: int) -> list[str]:

@@ -35,17 +35,22 @@ def as_subscript(index: ast.expr) -> ast.expr:
 
 
 def frozen(value: Any) -> Any:
-    """Return something hashable that tells a value from others, an attribute of an operation, say."""
+    """Return something hashable that tells a value from others, to the bit: a number, or an attribute, say."""
     if isinstance(value, dict):
         return tuple((name, frozen(part)) for name, part in value.items())
     if isinstance(value, tuple | list):
         return type(value), tuple(map(frozen, value))
-    return id(value) if isinstance(value, np.ndarray) else (type(value), repr(value))
+    if isinstance(value, np.ndarray) and value.shape:
+        return id(value)
+    if isinstance(value, float | np.generic | np.ndarray):
+        return type(value), np.asarray(value).dtype, np.asarray(value).tobytes()
+    return type(value), repr(value)
 
 
 def is_printable(array: np.ndarray) -> bool:
     """Whether an array can be written out: its numbers have a standard form, and its memory their order."""
-    return array.dtype.isbuiltin == 1 and array.dtype.char not in "gG" and array.flags.c_contiguous
+    is_number = array.dtype.kind in "biuf" and array.dtype.isbuiltin == 1 and array.dtype.char != "g"
+    return is_number and array.flags.c_contiguous
 
 
 def is_uniform(array: np.ndarray) -> bool:
@@ -56,8 +61,11 @@ def is_uniform(array: np.ndarray) -> bool:
 def _text(value: Any) -> str:
     if value is None or value is Ellipsis or isinstance(value, bool | str | range):
         return "..." if value is Ellipsis else repr(value)
+    if type(value) is float and not math.isfinite(value):
+        is_odd = _has_odd_nan(np.asarray(value))
+        return f"float({_array(np.asarray(value))})" if is_odd else f"float('{_number(value).replace('np.', '')}')"
     if type(value) in (int, float):
-        return repr(value) if math.isfinite(value) else f"float('{value}')"
+        return repr(value)
     if isinstance(value, np.ndarray) and is_printable(value):
         return _array(value)
     if isinstance(value, np.generic) and is_printable(np.asarray(value)):
@@ -69,6 +77,8 @@ def _text(value: Any) -> str:
 
 def _array(array: np.ndarray) -> str:
     dtype = _type(array.dtype)
+    if _has_odd_nan(array):
+        return f"{_array(array.view(f'u{array.itemsize}'))}.view({dtype})"
     if array.ndim == 0:
         return f"{dtype}({_number(array.item())})"
     if array.size == 0:
@@ -84,7 +94,18 @@ def _nested(array: np.ndarray) -> str:
 
 
 def _number(number: Any) -> str:
-    return repr(number) if math.isfinite(number) else {"inf": "np.inf", "-inf": "-np.inf"}.get(str(number), "np.nan")
+    if math.isfinite(number):
+        return repr(number)
+    sign = "-" if math.copysign(1, number) < 0 else ""
+    return f"{sign}np.{'nan' if math.isnan(number) else 'inf'}"
+
+
+def _has_odd_nan(array: np.ndarray) -> bool:
+    """Whether an array has a NaN of other bits than those of ±np.nan."""
+    if array.dtype.kind != "f":
+        return False
+    bits = np.array([np.nan, -np.nan], array.dtype).view(f"u{array.itemsize}")
+    return bool((np.isnan(array) & ~np.isin(array.view(f"u{array.itemsize}"), bits)).any())
 
 
 def _type(value: type | np.dtype[Any]) -> str:

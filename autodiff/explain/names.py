@@ -66,6 +66,8 @@ class Names:
     """The names of a graph's values, by their ids; a value that has none is written out where it is used."""
 
     of: dict[int, Name] = field(default_factory=dict)
+    gradients: dict[int, Name] = field(default_factory=dict)
+    """What the cotangent of a named value is called, by the value's id; not always its first name, if it is shared."""
     aliases: list[tuple[Name, Value]] = field(default_factory=list)
     """Second names: of a gradient that is also another value, of an output that is also an input."""
 
@@ -89,6 +91,9 @@ class _Namer:
             if value.cotangent is not None:
                 self._owners.setdefault(value.cotangent.id, []).append(value)
         self._updates = {new.id: old for old, new in graph.assignments}
+        self._updated = {old.id for old, _ in graph.assignments}
+        self._primed: set[int] = set()
+        """What is called by what it updates: W1′."""
         self._outputs = {value.id for value in graph.outputs}
         self._uses = Counter(v.id for operation in graph for v in operation.inputs)
         self._uses.update(v.id for v in graph.outputs)
@@ -103,7 +108,8 @@ class _Namer:
     def _given(self) -> None:
         """Find the base of each name that does not derive from another value's."""
         for value in self.graph.values:
-            is_derived = value.id in self._owners or value.id in self._updates
+            is_given = value.kind in ("input", "parameter")
+            is_derived = not is_given and (value.id in self._owners or value.id in self._updates)
             if base := clean(value.name) or ("" if is_derived else self._usual(value)):
                 self._bases[value.id] = base
 
@@ -112,7 +118,7 @@ class _Namer:
         if value.operation is None:
             if value.kind == "input":
                 return "x"
-            if value.kind == "parameter" or value.cotangent or any(value is old for old in self._updates.values()):
+            if value.kind == "parameter" or value.cotangent or value.id in self._updated:
                 return "w"
             return "c" if value.shape else ""
         seed = value.cotangent
@@ -124,16 +130,18 @@ class _Namer:
         """Give numbers to names that are shared: to results in order, and to parameters those of their layers."""
         number: dict[int, int] = {}
         taken: dict[str, set[int]] = defaultdict(set)
+        highest: Counter[str] = Counter()
         follows: dict[str, set[str]] = defaultdict(set)
 
         def take(value: Value, leader: Value | None) -> None:
             base = self._bases[value.id]
             n = number[leader.id] if leader else 0
             if leader is None or self._bases[leader.id] == base or n in taken[base]:
-                n = 1 + max(taken[base], default=0)
+                n = 1 + highest[base]
             else:
                 follows[base].add(self._bases[leader.id])
             taken[base].add(n)
+            highest[base] = max(highest[base], n)
             number[value.id] = n
 
         before, after = _nearest_results(self.graph, self._bases)
@@ -173,8 +181,10 @@ class _Namer:
             owner = self._owner(value)
             if value.id in self._updates:
                 self._call(value, self.names.of[self._updates[value.id].id].updated())
+                self._primed.add(value.id)
             elif owner:
                 self._call(value, self.names.of[owner.id].cotangent())
+                self.names.gradients[owner.id] = self.names.of[value.id]
             elif value.id in self._outputs:
                 self._call(value, Name("out"))
             else:
@@ -188,16 +198,16 @@ class _Namer:
         for value in self.graph.values:
             operation = value.operation
             if operation is None:
-                if value.kind == "constant" and self._is_cotangent(value, lines):  # 1, where a backward pass starts
+                is_known = value.kind == "constant" or self._uses[value.id]
+                if is_known and self._is_cotangent(value, lines):  # 1, where a backward pass starts
                     lines.add(value.id)
                 continue
-            inlined = {v.id: v for v in operation.inputs if v.operation and v.id not in lines}
+            inlined = dict.fromkeys(v.id for v in operation.inputs if v.operation and v.id not in lines)
             sizes[value.id] = (1 if operation.primitive.name in _LIGHT else 3) + sum(sizes[id] for id in inlined)
-            while sizes[value.id] > LONGEST:
-                longest = max(inlined, key=lambda id: sizes[id])
-                lines.add(longest)
-                sizes[value.id] -= sizes[longest]
-                del inlined[longest]
+            for id in sorted(inlined, key=lambda id: sizes[id], reverse=True):
+                if sizes[value.id] > LONGEST:
+                    lines.add(id)
+                    sizes[value.id] -= sizes[id]
             is_wanted = value.id in self._outputs or value.id in self._updates or self._is_cotangent(value, lines)
             is_shared = self._uses[value.id] != 1 and not (self._uses[value.id] and _is_short(operation, lines))
             if is_wanted or is_shared:
@@ -216,20 +226,18 @@ class _Namer:
     def _second(self) -> None:
         """Find second names for what is the gradient of a leaf, or an update or output, and has another name."""
         of = self.names.of
-        for leaf in self.graph.values:
-            if leaf.operation is None and leaf.cotangent and leaf.cotangent.id in of and leaf.id in of:
-                self._also(leaf.cotangent, of[leaf.id].cotangent())
+        for value in self.graph.values:
+            if value.cotangent and value.id in of and value.id not in self.names.gradients:
+                name = self.names.gradients[value.id] = self._free(of[value.id].cotangent())
+                if value.operation is None and value.cotangent.id in of:
+                    self.names.aliases.append((name, value.cotangent))
         for old, new in self.graph.assignments:
-            self._also(new, of[old.id].updated())
+            if new.id not in self._primed or self._updates[new.id] is not old:
+                self.names.aliases.append((self._free(of[old.id].updated()), new))
         told = {value.id for _, value in self.names.aliases}
         for value in self.graph.outputs:
             if value.operation is None and value.id not in told and not (value.id in of and of[value.id].ds):
                 self.names.aliases.append((self._free(Name("out")), value))
-
-    def _also(self, value: Value, name: Name) -> None:
-        """Give a value a second name, unless it is the first."""
-        if self.names.of.get(value.id) != name:
-            self.names.aliases.append((self._free(name), value))
 
 
 def clean(name: str | None) -> str:
@@ -245,9 +253,13 @@ def _is_short(operation: Operation, lines: set[int]) -> bool:
 
 
 def _nearest_results(graph: Graph, bases: dict[int, str]) -> tuple[dict[int, Value], dict[int, Value]]:
-    """Return, for each value, the nearest of the results of modules before it and after it, if there is one."""
+    """Return, for each value, the nearest of the results of modules before it and after it, if there is one.
+
+    After a leaf that leads to several there is none: a weight that layers share has the number of neither.
+    """
     before: dict[int, Value] = {}
     after: dict[int, Value] = {}
+    shared: set[int] = set()
 
     def is_of_module(value: Value) -> bool:
         return value.id in bases and value.operation is not None and bool(value.operation.scope)
@@ -261,5 +273,7 @@ def _nearest_results(graph: Graph, bases: dict[int, str]) -> tuple[dict[int, Val
         target = operation.output if is_of_module(operation.output) else after.get(operation.output.id)
         for value in operation.inputs:
             if target is not None:
+                if value.operation is None and after.get(value.id, target) is not target:
+                    shared.add(value.id)
                 after[value.id] = target
-    return before, after
+    return before, {id: value for id, value in after.items() if id not in shared}

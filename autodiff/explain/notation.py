@@ -75,7 +75,7 @@ def reading(operation: Operation) -> Reading:
     special = _SPECIAL.get(operation.primitive.name)
     if special and (found := special(operation)):
         return found
-    return NOTATION.get(operation.primitive.name) or _call(operation), operation.inputs
+    return NOTATION.get(operation.primitive.name) or call(operation), operation.inputs
 
 
 def is_transpose(operation: Operation) -> bool:
@@ -166,7 +166,7 @@ def _along_last_axis(operation: Operation) -> Reading | None:
     axis, ndim = operation.attributes["axis"], len(operation.output.shape)
     if not isinstance(axis, int) or axis % max(ndim, 1) != ndim - 1:
         return None
-    return _call(operation, {"axis"}), operation.inputs
+    return call(operation, {"axis"}), operation.inputs
 
 
 _SPECIAL: dict[str, Callable[[Operation], Reading | None]] = {
@@ -183,9 +183,9 @@ _SPECIAL: dict[str, Callable[[Operation], Reading | None]] = {
 }
 
 
-def _call(operation: Operation, hidden: set[str] | None = None) -> Notation:
+def call(operation: Operation, hidden: set[str] | None = None) -> Notation:
     """Return the notation `name(operands, attribute=value)`."""
-    name = operation.primitive.name.lstrip("_")
+    name = "".join(c if c.isprintable() else "?" for c in operation.primitive.name.lstrip("_"))
     shown = [
         key
         for key, value in operation.attributes.items()

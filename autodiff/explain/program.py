@@ -15,7 +15,7 @@ import numpy as np
 
 from autodiff.explain.definitions import Function
 from autodiff.explain.literals import frozen, is_printable, is_uniform, literal
-from autodiff.explain.names import Name, names_of
+from autodiff.explain.names import names_of
 from autodiff.explain.sources import Sources
 from autodiff.graph import Graph, Operation, Value
 from autodiff.source import describe_place
@@ -57,7 +57,7 @@ class _Program:
                 operands = [self._place(i, value) for i, value in enumerate(operation.inputs)]
                 self._expressions[key] = self.sources.call(operation.primitive, operands, operation.attributes)
         self._taken = {"np", "computation", *dir(builtins), *(path.split(".")[0] for path in self.sources.imports)}
-        self._functions = {function: self._free(function.__name__) for function in self.sources.functions}
+        self._functions = {function: self._free(_identifier(function.__name__)) for function in self.sources.functions}
         self.identifiers = self._identified()
 
     def text(self) -> str:
@@ -75,7 +75,7 @@ class _Program:
 
     def _is_parameter(self, value: Value) -> bool:
         """Whether a value is a parameter of the program: a leaf, unless it is a constant that can be written out."""
-        if value.operation or value.kind != "constant":
+        if value.operation or value.kind in ("input", "parameter"):
             return value.operation is None
         array = np.asarray(value.data)
         is_large = array.size > LARGEST and not is_uniform(array)
@@ -93,7 +93,7 @@ class _Program:
         identifiers = {}
         for id in self._variables:
             name = self.names.of.get(id)
-            identifiers[id] = self._free(_identifier(name) if name else f"_{next(numbers)}")
+            identifiers[id] = self._free(_identifier(str(name)) if name else f"_{next(numbers)}")
         return identifiers
 
     def _free(self, wish: str) -> str:
@@ -156,15 +156,13 @@ class _Program:
 
     def _results(self) -> dict[str, Value]:
         """Return what the program returns: outputs, gradients of leaves and updates, by their names."""
-        of = self.names.of
+        of, gradients = self.names.of, self.names.gradients
         values = [value for value in self.graph.outputs if value.operation]
-        for leaf in self.graph.values:
-            gradient = leaf.cotangent
-            if leaf.operation is None and gradient and leaf.id in of and of.get(gradient.id) == of[leaf.id].cotangent():
-                values.append(gradient)
+        leaves = [value for value in self.graph.values if value.operation is None and value.id in gradients]
+        values += [x.cotangent for x in leaves if x.cotangent and of.get(x.cotangent.id) == gradients[x.id]]
         values += [new for _, new in self.graph.assignments if new.operation]
         results = {self.identifiers[value.id]: value for value in values}
-        return results | {_identifier(alias): value for alias, value in self.names.aliases}
+        return results | {_identifier(str(alias)): value for alias, value in self.names.aliases}
 
     def _returned(self) -> Iterator[str]:
         """Yield the last statement."""
@@ -175,9 +173,9 @@ class _Program:
         yield "}"
 
 
-def _identifier(name: Name) -> str:
-    """Write a name as Python allows it: W1, dW1, and W1_new for what W1 is updated to."""
-    text = unicodedata.normalize("NFKC", str(name).replace("′", "_new"))
+def _identifier(name: str) -> str:
+    """Write a name as Python allows it: W1, dW1, and W1_new for what W1 is updated to; _lambda_ for a lambda."""
+    text = unicodedata.normalize("NFKC", name.replace("′", "_new"))
     text = re.sub(r"\W", "_", text)
     text = text if text.isidentifier() else f"_{text}"
     text = text if text.isidentifier() else "_"

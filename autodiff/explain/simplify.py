@@ -1,4 +1,4 @@
-"""Bring a graph to the form of textbooks: build it again, each operation rewritten by the rules of `rewrites.py`.
+"""Bring a graph to the form of textbooks: build it again, each operation rewritten by the rules in `rewrites`.
 
 The graph is built from its beginning to its end, so that a rule always finds the operands in their final form, and
 what is computed twice is built once. A rule looks only into what will stand on the same line: values that have a name,
@@ -14,7 +14,8 @@ import numpy as np
 
 from autodiff import ops
 from autodiff.explain.literals import frozen
-from autodiff.explain.rewrites import ELEMENTWISE, RULES
+from autodiff.explain.rewrites import RULES
+from autodiff.explain.rewrites.rule import ELEMENTWISE
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array, Primitive, registry
 
@@ -54,7 +55,7 @@ def simplify(graph: AnyGraph) -> AnyGraph:
 
 
 class Builder:
-    """What builds operations, each rewritten at once; see `rewrites.Builder`."""
+    """What builds operations, each rewritten at once; see `rewrites.rule.Builder`."""
 
     def __init__(self) -> None:
         self.symbols: set[int] = set()
@@ -87,7 +88,7 @@ class Builder:
     def number(self, number: Array, is_size: bool = False) -> Value:
         """Return a constant. The size of a batch has a name."""
         number = np.asarray(number) if isinstance(number, np.generic) else number
-        key = (type(number), getattr(number, "dtype", None), repr(number), is_size)
+        key = frozen(number), is_size
         if key not in self._built:
             self._built[key] = self._add(Value(0, "constant", number, "m" if is_size and number > 0 else None))
             self._sizes |= {self._built[key].id} if is_size else set()

@@ -81,7 +81,7 @@ class Sources:
     def _definition(self, function: Function) -> Definition:
         """Return the definition of a function, in which all that comes from outside can be printed."""
         if function not in self._definitions:
-            definition = copy.deepcopy(definition_of(function))
+            definition = definition_of(function)
             outside = _Outside(function, self._found, _local_names(definition))
             self._definitions[function] = outside.visit(_Bare().visit(definition))
         return self._definitions[function]
@@ -107,7 +107,7 @@ class Sources:
         try:
             return literal(value)
         except ValueError:
-            raise ValueError(f"{user.__name__} uses {value!r:.60}, which cannot be printed") from None
+            raise ValueError(f"it uses {value!r:.60}, of which the source is not to be had") from None
 
     def _module(self, module: ModuleType) -> ast.expr:
         if _is_of(module, "numpy"):
@@ -126,11 +126,8 @@ def _kernel(function: FunctionType) -> Function:
     """Return the function itself; the kernel of an operation; and of the engine's kernels, the version in NumPy."""
     if _is_of(function, kernels.__name__):
         return getattr(vectorized, function.__name__)
-    if (wrapped := getattr(function, "__wrapped__", None)) is None:
-        return function
-    if any(primitive.kernel is wrapped for primitive in registry.values()):
-        return wrapped
-    raise ValueError(f"{function.__name__} is decorated, and what the decorator does cannot be printed")
+    wrapped: Function = getattr(function, "__wrapped__", function)
+    return wrapped if any(primitive.kernel is wrapped for primitive in registry.values()) else function
 
 
 class _Bare(ast.NodeTransformer):
@@ -198,10 +195,15 @@ class _Substitution(ast.NodeTransformer):
 
 def _local_names(definition: Definition) -> set[str]:
     """Return the names that a function gives to something, anywhere within."""
-    names = {node.arg for node in ast.walk(definition) if isinstance(node, ast.arg)}
-    names |= {n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-    inner = (node for node in ast.walk(definition) if node is not definition and isinstance(node, ast.FunctionDef))
-    return names | {node.name for node in inner}
+    names = set()
+    for node in ast.walk(definition):
+        if isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, ast.FunctionDef) and node is not definition:
+            names.add(node.name)
+    return names
 
 
 def _single_expression(definition: Definition) -> ast.expr | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from string import Formatter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autodiff.explain.literals import is_uniform
-from autodiff.explain.notation import PRODUCT, WHOLE, escaped, in_roman, reading
+from autodiff.explain.notation import PRODUCT, WHOLE, call, escaped, in_roman, reading
 from autodiff.graph import Operation, Value
 from autodiff.tape import Array
 
@@ -26,8 +26,30 @@ def write(operation: Operation, part_of: Callable[[Value], Part], latex: bool = 
     """Write an operation, given how its operands are written."""
     notation, values = reading(operation)
     template = notation.latex if latex else notation.template
-    parts = [part_of(value) for value in values]
-    return Part(_fill(template, parts, operation.attributes, latex), notation.tightness)
+    filled = _filled(template, [part_of(value) for value in values], operation.attributes, latex)
+    return Part("".join(text for text, _ in filled), notation.tightness)
+
+
+def pieces(operation: Operation, part_of: Callable[[Value], Part]) -> tuple[list[str | int], list[str]]:
+    """Return an operation in pieces, text and the numbers of operands in turn: x·W1 is [0, "·", 1].
+
+    With them come the operands as they are written there, in parentheses where they need them.
+    """
+    notation, values = reading(operation)
+    if values is not operation.inputs:  # it looks through operands
+        notation = call(operation)
+    operands = [part_of(value) for value in operation.inputs]
+    written = [part.text for part in operands]
+    found: list[str | int] = []
+    for text, number in _filled(notation.template, operands, operation.attributes, latex=False):
+        if number is not None:
+            written[number] = text
+            found.append(number)
+        elif found and isinstance(found[-1], str):
+            found[-1] += text
+        elif text:
+            found.append(text)
+    return found, written
 
 
 def write_leaf(array: Array, latex: bool = False) -> Part:
@@ -42,25 +64,33 @@ def write_leaf(array: Array, latex: bool = False) -> Part:
     return Part(text if latex else text.replace("-", "−"))
 
 
-def _fill(template: str, parts: list[Part], attributes: dict[str, Any], latex: bool) -> str:
-    """Put operands, in parentheses where they need them, and attributes into a template.
+def _filled(
+    template: str, parts: list[Part], attributes: dict[str, Any], latex: bool
+) -> Iterator[tuple[str, int | None]]:
+    """Yield a template's text with attributes put in, and operands with their numbers, in parentheses if need be.
 
     What begins with a minus sign needs them anywhere but at the beginning.
     """
-    text = ""
+    is_first = True
     for literal, field, tightness, _ in Formatter().parse(template):
-        text += literal
+        yield literal, None
+        is_first = is_first and not literal.strip("{")
         if field is None:
             continue
-        if not field.isdecimal():
+        if field.isdecimal():
+            part = parts[int(field)]
+            is_loose = tightness and (part.tightness < int(tightness) or (part.text[0] in "−-" and not is_first))
+            opening, closing = (r"\left(", r"\right)") if latex else ("(", ")")
+            yield f"{opening}{part.text}{closing}" if is_loose else part.text, int(field)
+        else:
             attribute = _attribute(attributes[field])
-            text += re.sub(r"[^\W\d_]{2,}", lambda word: in_roman(word[0]), escaped(attribute)) if latex else attribute
-            continue
-        part = parts[int(field)]
-        is_loose = tightness and (part.tightness < int(tightness) or (part.text[0] in "−-" and text.strip("{")))
-        opening, closing = (r"\left(", r"\right)") if latex else ("(", ")")
-        text += f"{opening}{part.text}{closing}" if is_loose else part.text
-    return text
+            yield _in_latex(attribute) if latex else attribute, None
+        is_first = False
+
+
+def _in_latex(attribute: str) -> str:
+    """Write an attribute's words upright."""
+    return re.sub(r"[^\W\d_]{2,}", lambda word: in_roman(word[0]), escaped(attribute))
 
 
 def _attribute(value: Any) -> str:
@@ -74,6 +104,6 @@ def _attribute(value: Any) -> str:
         return f"array{value.shape}"
     if isinstance(value, type | np.dtype):
         return np.dtype(value).name
-    if isinstance(value, tuple) and any(isinstance(part, slice) for part in value):
+    if isinstance(value, tuple) and any(isinstance(part, slice | np.ndarray) or part is Ellipsis for part in value):
         return ", ".join(map(_attribute, value))
     return repr(value)

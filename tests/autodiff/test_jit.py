@@ -1,5 +1,7 @@
 """A compiled function does what the function does, call after call, and is never silently stale."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -699,3 +701,47 @@ def test_what_cannot_be_written_is_not_written():
         with pytest.raises(ValueError, match="read-only"):
             double()
     np.testing.assert_array_equal(fixed, before)
+
+
+FACTOR = 2.0
+FACTORS = {"by": [2.0]}
+
+
+def _scaled(x, by):
+    return x * by
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        pytest.param(lambda x: (lambda y: y * FACTOR)(x), id="a lambda within it"),
+        pytest.param(lambda x: next(y * FACTOR for y in [x]), id="a comprehension within it"),
+        pytest.param(lambda x: x * FACTORS["by"][0], id="a list within a dict"),
+        pytest.param(functools.partial(lambda by, x: x * FACTOR * by, 1.0), id="a partial function"),
+    ],
+)
+def test_a_global_that_changes_is_noticed_wherever_it_is_named(f, monkeypatch):
+    compiled = ad.jit(f)
+    np.testing.assert_allclose(compiled(np.ones(3)).data, 2.0)
+    monkeypatch.setitem(globals(), "FACTOR", 3.0)
+    monkeypatch.setitem(FACTORS, "by", [3.0])
+    np.testing.assert_allclose(compiled(np.ones(3)).data, 3.0)
+
+
+def test_a_list_that_changes_in_a_closure_or_in_a_module_is_noticed():
+    factors = [2.0]
+
+    class Scale(nets.Module):
+        def __init__(self):
+            self.factors = {"of": 1.0}
+
+        def forward(self, x):
+            return x * self.factors["of"]
+
+    scale = Scale()
+    compiled = ad.jit(lambda x: scale(x) * factors[0])
+    for factor in (2.0, 3.0):
+        factors[0] = factor
+        np.testing.assert_allclose(compiled(np.ones(3)).data, factor)
+    scale.factors["of"] = 5.0
+    np.testing.assert_allclose(compiled(np.ones(3)).data, 15.0)

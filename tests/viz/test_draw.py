@@ -57,8 +57,8 @@ def mlp(widths=(3, 4, 2), backward=True):
     """A model, and the trace of its loss on two rows."""
     model = nets.MLP(list(widths), rng=np.random.default_rng(0), dtype=np.float64)
 
-    def loss_of(x, y):
-        loss = nets.cross_entropy(model(x), y)
+    def loss_of(X, y):
+        loss = nets.cross_entropy(model(X), y)
         if backward:
             loss.backward()
         return loss
@@ -116,8 +116,8 @@ def test_every_label_is_in_the_rendered_picture(monkeypatch, render, passes, dep
 def test_hostile_names_are_drawn_as_they_are(render):
     names = [ad.Tensor(1.0, requires_grad=True, name=name) for name in HOSTILE]
     drawing = viz.draw(ad.sum(ad.stack(names)))
-    seen = rendered_text(render(drawing.dot, "svg"))
-    assert all(seen[" ".join(name.split())] == 1 for name in HOSTILE), seen
+    seen = [re.sub(r"\w+ \((.*)\)$", r"\1", line) for line in rendered_text(render(drawing.dot, "svg"))]
+    assert all(seen.count(" ".join(name.split())) == 1 for name in HOSTILE), seen
     assert len(ET.fromstring(render(drawing.dot, "svg")).findall(f".//{SVG}script")) == 0
 
 
@@ -126,7 +126,8 @@ def test_what_cannot_be_printed_is_shown_as_such_and_long_names_are_cut():
     names = ["two\nlines", "nul\0", "\x1b[31mred", "lone \ud800", "x" * 10_000, ""]
     drawing = viz.draw(ad.sum(ad.stack([ad.Tensor(1.0, requires_grad=True, name=name) for name in names])))
     seen = rendered_text(drawing.render("svg"))
-    assert {"two�lines", "nul�", "�[31mred", "lone �", "x" * 79 + "…", "parameter"} <= set(seen)
+    told = {"two_lines (two�lines)", "nul (nul�)", "31mred (�[31mred)", "lone (lone �)", "x" * 79 + "…", "w"}
+    assert told <= set(seen)
 
 
 @SOME_RENDERER
@@ -228,18 +229,18 @@ def test_the_text_is_the_same_each_time():
 def test_tensors_have_names_shapes_dtypes_and_the_norms_of_their_gradients():
     model, graph = mlp()
     drawing = nodes(viz.draw(graph))
-    for value in graph.of_kind("parameter"):
+    for name, value in zip(("W1", "b1", "W2", "b2"), graph.of_kind("parameter"), strict=True):
         gradient = dict(model.named_parameters())[value.path].grad.data
         norm = np.sqrt(np.sum(gradient**2))
         found = lines(drawing[f"v{value.id}"]["label"])
-        assert found[:3] == [f"{value.name} ({value.path})", f"{value.shape} float64", f"‖grad‖ = {norm:.4g}"]
+        assert found[:3] == [f"{name} ({value.path})", f"{value.shape} float64", f"‖grad‖ = {norm:.4g}"]
     inner = [o.output for o in graph.in_pass("forward") if o.output.cotangent]
     assert len(inner) == 9
     for value in inner:
         norm = np.sqrt(np.sum(np.square(value.cotangent.data)))
         assert f"‖grad‖ = {norm:.4g}" in lines(drawing[f"v{value.id}"]["label"])
     loss = graph.outputs[0]
-    assert lines(drawing[f"v{loss.id}"]["label"]) == [f"output = {loss.data:.4g}", "scalar float64", "‖grad‖ = 1"]
+    assert lines(drawing[f"v{loss.id}"]["label"]) == [f"L = {loss.data:.4g}", "scalar float64", "‖grad‖ = 1"]
 
 
 def test_a_gradient_that_was_not_computed_is_not_said_to_be_zero():
@@ -249,7 +250,7 @@ def test_a_gradient_that_was_not_computed_is_not_said_to_be_zero():
     x = ad.Tensor([1.0, 2.0], requires_grad=True, name="x")
     zero = (x * 0.0).sum()
     zero.backward()
-    (label,) = (n["label"] for n in nodes(viz.draw(zero)).values() if n["label"].startswith("x"))
+    (label,) = (n["label"] for n in nodes(viz.draw(zero)).values() if lines(n["label"])[0] == "x")
     assert "‖grad‖ = 0" in lines(label)
 
 
@@ -356,7 +357,7 @@ def test_fan_out_shows_the_sum_and_broadcasting_the_reduction():
     b = ad.Tensor([0.5], requires_grad=True, name="b")
     drawing = viz.draw((ad.exp(x) * x + x * b).sum())
     graph_nodes = nodes(drawing)
-    (x_node,) = (name for name, node in graph_nodes.items() if node["label"].startswith("x"))
+    (x_node,) = (name for name, node in graph_nodes.items() if lines(node["label"])[0] == "x")
     (total,) = (e for a, target, e in edges(drawing) if a == x_node and target[0] == "s")
     assert total["label"].strip() == "sum of 3: (3,)"
     assert sum(a == f"s{x_node[1:]}" for a, *_ in edges(drawing)) == 3
@@ -436,10 +437,10 @@ def test_a_folded_layer_is_one_node_with_its_parameters():
         ["layers.2 · Linear", "matmul, add"],
     ]
     norm = np.linalg.norm(model.layers[0].weight.grad.data)
-    assert folds[0][2] == f"W (layers.0.weight), (3, 4) float64, ‖grad‖ = {norm:.4g}"
+    assert folds[0][2] == f"W1 (layers.0.weight), (3, 4) float64, ‖grad‖ = {norm:.4g}"
     drawn = nodes(drawing)
     assert not any(f"v{v.id}" in drawn for v in graph.of_kind("parameter"))
-    assert all(f"v{v.id}" in drawn for v in graph.values if v.name in ("x", "Z", "A", "y"))
+    assert all(f"v{v.id}" in drawn for v in graph.values if v.name in ("X", "Z", "A", "y"))
     assert all({a, b} <= set(drawn) | {"legend_arrows"} for a, b, _ in edges(drawing))
 
 

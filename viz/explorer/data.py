@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from autodiff.differences import finite_differences
+from autodiff.explain.formula import Rule, Symbols, usual_symbols
+from autodiff.explain.labels import Labels
+from autodiff.explain.writing import Part
 from autodiff.graph import Graph, Operation, Value
 from autodiff.source import describe_place
+from autodiff.tensor import Tensor
 from viz.explorer.layout import lay_out
-from viz.explorer.names import Names, expression, rule_in_shapes, rule_of, write_shape
 from viz.explorer.numbers import Sampling, View
-from viz.explorer.shapes import Drawing
+from viz.explorer.shapes import Drawing, write_shape
 from viz.explorer.steps import Step, gradients_complete, steps_of
 
 Json = dict[str, Any]
@@ -28,18 +31,18 @@ DIFFERENCES = "finite differences"
 
 def as_data(graph: Graph, sampling: Sampling, witnesses: Witnesses) -> Json:
     """Return all that the page knows of a graph; finite differences are added to the witnesses."""
-    names, steps = Names(graph), steps_of(graph)
+    labels, steps = Labels(graph), steps_of(graph)
     views = {value.id: sampling.view(value.shape) for value in graph.values}
     places = {id(operation): i for i, operation in enumerate(graph)}
     differences = {v.cotangent: numbers for v, numbers in finite_differences(graph).items() if v.cotangent}
-    values = _Values(graph, names, steps, views, sampling, {**witnesses, DIFFERENCES: differences})
-    story = _Story(names, steps, places)
+    values = _Values(graph, labels, steps, views, sampling, {**witnesses, DIFFERENCES: differences})
+    story = _Story(labels, steps, places)
     return {
         "values": [values.describe(value, places) for value in graph.values],
-        "operations": [_operation(operation, names) for operation in graph],
+        "operations": [_operation(operation, labels) for operation in graph],
         "steps": [story.describe(step) for step in steps],
         "glosses": _glosses(graph),
-        "drawing": _drawing(lay_out(graph, names, views)),
+        "drawing": _drawing(lay_out(graph, labels, views)),
     }
 
 
@@ -49,13 +52,13 @@ class _Values:
     def __init__(
         self,
         graph: Graph,
-        names: Names,
+        labels: Labels,
         steps: list[Step],
         views: Mapping[int, View],
         sampling: Sampling,
         witnesses: Witnesses,
     ) -> None:
-        self.names, self.views, self.sampling, self.witnesses = names, views, sampling, witnesses
+        self.labels, self.views, self.sampling, self.witnesses = labels, views, sampling, witnesses
         self.known = {value.id: 0 for value in graph.values if value.operation is None}
         for i, step in enumerate(steps):
             self.known |= {operation.output.id: i for operation in step.operations}
@@ -68,12 +71,12 @@ class _Values:
 
     def describe(self, value: Value, places: Mapping[int, int]) -> Json:
         """Return a value as JSON has it."""
-        is_loss = value.operation is not None and self.names.of[value.id] == "L"
+        is_loss = value.operation is not None and self.labels.of[value.id] == "L"
         return {
-            "name": self.names.of[value.id],
-            "gradient": self.names.gradient.get(value.id),
+            "name": self.labels.of[value.id],
+            "gradient": self.labels.gradient.get(value.id),
             "look": "loss" if is_loss else value.kind,
-            "path": value.path,
+            "path": value.path or self.labels.given(value),
             "dtype": value.dtype.name,
             "whole": value.dtype.kind in "iub",
             "operation": places[id(value.operation)] if value.operation else None,
@@ -103,8 +106,8 @@ class _Values:
 class _Story:
     """The steps, told with names, formulas and shapes."""
 
-    def __init__(self, names: Names, steps: list[Step], places: Mapping[int, int]) -> None:
-        self.names, self.places = names, places
+    def __init__(self, labels: Labels, steps: list[Step], places: Mapping[int, int]) -> None:
+        self.labels, self.places = labels, places
         visited = [s.subject.operation for s in steps if s.kind == "backward" and s.subject]
         self.uses = Counter(v.id for operation in visited if operation for v in operation.inputs if v.cotangent)
         """How many contributions the cotangent of each value is the sum of."""
@@ -133,9 +136,9 @@ class _Story:
         """Say which step it is: `backward 3 of 11: matmul`."""
         if step.subject is None:
             return {"start": "start: only the leaves are known"}.get(step.kind, "gradients: as the variables hold them")
-        name = self.names.of[step.subject.id]
+        name = self.labels.of[step.subject.id]
         if step.kind == "seed":
-            return f"seed: {self.names.gradient[step.subject.id]} = 1"
+            return f"seed: {self.labels.gradient[step.subject.id]} = 1"
         if step.subject.operation and step.kind != "update":
             name = step.subject.operation.primitive.name.lstrip("_")
         return f"{step.kind} {step.number} of {step.count}: {name}"
@@ -143,13 +146,12 @@ class _Story:
     def _rule(self, step: Step, operation: Operation, index: int) -> Json:
         """Return the rule for an operand in general and with the names and shapes at hand, and what it came down to."""
         operand = operation.inputs[index]
-        generic = rule_of(operation, index)
-        here = self.names.write_rule(generic, operation, index)
+        generic, here, shapes = _formulas(operation, index, self.labels)
         done = [o for o in step.operations if o.differentiates and o.differentiates[1] == index]
         return {
             "generic": generic,
             "here": here.replace(" = ", " += ", 1) if self.uses[operand.id] > 1 else here,
-            "shapes": rule_in_shapes(generic, operation, index),
+            "shapes": shapes,
             "note": _note(done, operand),
             "operations": self._places(done),
         }
@@ -162,13 +164,36 @@ def _note(done: list[Operation], operand: Value) -> str | None:
     return None if done else "passed on as it is"
 
 
-def _operation(operation: Operation, names: Names) -> Json:
+def _formulas(operation: Operation, index: int, labels: Labels) -> tuple[str, str, str]:
+    """Return an operation's rule for an operand: with its own symbols, with the labels and with the shapes at hand.
+
+    A rule that cannot be run on symbols is only named.
+    """
+    operands, name = [value.data for value in operation.inputs], operation.primitive.name
+    usual = usual_symbols(operation.primitive, len(operands), index)
+    try:
+        rule = Rule(operation.primitive, operands, operation.attributes, Tensor.of(operation.output.data), index)
+    except Exception:
+        lefts = usual.gradient, labels.gradient[operation.inputs[index].id], _in_brackets(operation.inputs[index])
+        generic, here, shapes = (f"{left} = rule {index} of {name}" for left in lefts)
+        return generic, here, shapes
+    parts, result = [Part(_in_brackets(value)) for value in operation.inputs], Part(_in_brackets(operation.output))
+    in_shapes = Symbols(parts, result, result, parts[index].text)
+    return rule.write(usual), labels.write_rule(rule, operation, index), rule.write(in_shapes)
+
+
+def _in_brackets(value: Value) -> str:
+    return f"({write_shape(value.shape)})"
+
+
+def _operation(operation: Operation, labels: Labels) -> Json:
+    parts, written = labels.write(operation)
     return {
         "name": operation.primitive.name.lstrip("_"),
         "inputs": [value.id for value in operation.inputs],
         "output": operation.output.id,
-        "parts": expression(operation),
-        "written": names.operands(operation),
+        "parts": parts,
+        "written": written,
         "scope": operation.scope,
     }
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from autodiff.explain.labels import Labels
 from autodiff.graph import Graph
 from viz.explorer.grid import Cell, Grid
-from viz.explorer.names import Names
 from viz.explorer.numbers import View
 from viz.explorer.routes import Route, Tracks, corridors_of, routes_of
 from viz.explorer.shapes import PILL, PORT, Drawing, Edge, Layer, Node, Point, node_of, shortened, text_width
@@ -28,9 +28,9 @@ Side = Literal[-1, 1]
 """Forward, on the left; backward, on the right."""
 
 
-def lay_out(graph: Graph, names: Names, views: Mapping[int, View]) -> Drawing:
+def lay_out(graph: Graph, labels: Labels, views: Mapping[int, View]) -> Drawing:
     """Return the drawing of a graph's forward pass, with the cotangents that its values have."""
-    return _Layout(graph, names, views).drawing()
+    return _Layout(graph, labels, views).drawing()
 
 
 @dataclass
@@ -50,11 +50,11 @@ class _Lane:
 class _Layout:
     """The work, phase by phase: what follows is only added, never moved."""
 
-    def __init__(self, graph: Graph, names: Names, views: Mapping[int, View]) -> None:
+    def __init__(self, graph: Graph, labels: Labels, views: Mapping[int, View]) -> None:
         self.graph = graph
         self.grid = Grid(graph)
         self.nodes = {
-            value.id: node_of(value, names, views) for cell in self.grid.cells for value in (cell.value, *cell.leaves)
+            value.id: node_of(value, labels, views) for cell in self.grid.cells for value in (cell.value, *cell.leaves)
         }
         self.bands = list(self.grid.bands())
         self.routes = list(routes_of(self.grid))

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from autodiff.explain.labels import Labels
 from autodiff.graph import Value
-from viz.explorer.names import Names, write_shape
 from viz.explorer.numbers import View
 
 CHARACTER = 6.75
@@ -90,11 +90,11 @@ class Drawing:
     height: float
 
 
-def node_of(value: Value, names: Names, views: Mapping[int, View]) -> Node:
+def node_of(value: Value, labels: Labels, views: Mapping[int, View]) -> Node:
     """Return a value's node, its boxes as large as what they hold."""
-    boxes = [_box("value", names.of[value.id], value, views)]
+    boxes = [_box("value", labels.of[value.id], value, views)]
     if value.cotangent is not None:
-        own, shared = names.gradient[value.id], names.of[value.cotangent.id]
+        own, shared = labels.gradient[value.id], labels.of[value.cotangent.id]
         boxes.append(_box("gradient", own if own == shared else f"{own} = {shared}", value.cotangent, views))
     pill = value.operation.primitive.name.lstrip("_") if value.operation else ""
     return Node(value, boxes, shortened(pill))
@@ -104,6 +104,11 @@ def _box(role: Literal["value", "gradient"], label: str, value: Value, views: Ma
     view, label, shape = views[value.id], shortened(label), write_shape(value.shape)
     width = max(_NARROWEST, view.width, text_width(f"{label}  {shape}")) + 2 * _PADDING
     return Box(role, label, shape, width, _HEADER + view.height + 2 * _PADDING)
+
+
+def write_shape(shape: tuple[int, ...]) -> str:
+    """Write a shape as `2×4`; that of a number is `1`."""
+    return "×".join(map(str, shape)) or "1"
 
 
 def text_width(text: str) -> float:

@@ -8,6 +8,7 @@ import pytest
 import autodiff as ad
 import nets
 from autodiff.compiler.program import PASSES, Program, optimized
+from autodiff.tape import registry
 from tests.autodiff.cases import CASES, DIFFERENTIABLE, random
 
 SUBSETS = list(chain.from_iterable(combinations(PASSES, n) for n in range(len(PASSES) + 1)))
@@ -123,6 +124,16 @@ def test_operations_that_differ_in_an_attribute_alone_are_not_taken_for_one():
     names = [o.primitive.name for o in optimized(graph)]
     assert names.count("sum") == 2
     assert names.count("getitem") == 2
+
+
+def test_minus_zero_is_not_taken_for_zero():
+    @ad.primitive("scale_by", None)
+    def scale_by(a, *, factor):
+        return a * factor
+
+    graph = ad.trace(lambda x: scale_by(x, factor=0.0) + scale_by(x, factor=-0.0), random((3,)))
+    del registry["scale_by"]
+    assert len(optimized(graph)) == len(graph)
 
 
 def test_arithmetic_of_constants_is_done_beforehand():

@@ -15,9 +15,9 @@ def traced_step(widths=(4, 3, 2), activation="relu", batch=3, optimizer=None, st
             layer.bias = layer.bias if bias else None
     step = optimizer(model.parameters(), 0.1).step if optimizer else lambda: None
 
-    def train(x, y):
+    def train(X, y):
         for _ in range(steps):
-            loss = nets.cross_entropy(model(x), y)
+            loss = nets.cross_entropy(model(X), y)
             model.zero_grad()
             loss.backward()
             step()

@@ -18,10 +18,10 @@ from tests.autodiff.explain.networks import traced_step
 
 PLAIN = """\
 given
-  x (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,)
+  X (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,)
 
 forward
-  Z1  = x·W1 + b1                      (3, 3)
+  Z1  = X·W1 + b1                      (3, 3)
   A1  = relu(Z1)                       (3, 3)
   Z2  = A1·W2 + b2                     (3, 2)
   t1  = log_softmax(Z2)                (3, 2)
@@ -36,7 +36,7 @@ backward
   dW2 = A1ᵀ·dZ2                        (3, 2)
   dZ1 = dA1 ∘ [Z1 > 0]                 (3, 3)
   db1 = sum_to(dZ1, shape=(3,))        (3,)
-  dW1 = xᵀ·dZ1                         (4, 3)
+  dW1 = Xᵀ·dZ1                         (4, 3)
 
 update
   W1  ← W1 + dW1·(−0.1)                (4, 3)
@@ -46,11 +46,11 @@ update
 
 SIMPLE = """\
 given
-  x (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,), m = 3
+  X (3, 4), y (3,), W1 (4, 3), b1 (3,), W2 (3, 2), b2 (2,), m = 3
 
 forward
   Y   = onehot(y)                        (3, 2)
-  Z1  = x·W1 + b1                        (3, 3)
+  Z1  = X·W1 + b1                        (3, 3)
   A1  = relu(Z1)                         (3, 3)
   Z2  = A1·W2 + b2                       (3, 2)
   A2  = softmax(Z2)                      (3, 2)
@@ -62,7 +62,7 @@ backward
   dW2 = A1ᵀ·dZ2                          (3, 2)
   dZ1 = dZ2·W2ᵀ ∘ [Z1 > 0]               (3, 3)
   db1 = Σ rows dZ1                       (3,)
-  dW1 = xᵀ·dZ1                           (4, 3)
+  dW1 = Xᵀ·dZ1                           (4, 3)
 
 update
   W1  ← W1 − 0.1·dW1                     (4, 3)
@@ -97,7 +97,7 @@ def test_the_backward_half_reads_as_the_derivation_by_hand_reads(depth, activati
     text = traced_step((4, *[3] * (depth - 1), 2), activation).equations(simplify=True)
     wanted = {f"dZ{depth}": f"(A{depth} − Y) / m"}
     for l in range(depth, 0, -1):  # noqa: E741
-        below = f"A{l - 1}" if l > 1 else "x"
+        below = f"A{l - 1}" if l > 1 else "X"
         wanted |= {f"db{l}": f"Σ rows dZ{l}", f"dW{l}": f"{below}ᵀ·dZ{l}"}
         if l > 1:
             wanted[f"dZ{l - 1}"] = f"dZ{l}·W{l}ᵀ ∘ {BY_HAND[activation].format(l=l - 1)}"
@@ -109,13 +109,13 @@ def test_the_backward_half_reads_as_the_derivation_by_hand_reads(depth, activati
 
 def test_a_network_of_one_layer_needs_no_numbers():
     text = traced_step((4, 2)).equations(simplify=True)
-    assert lines(text, "backward") == {"dZ": "(A − Y) / m", "db": "Σ rows dZ", "dW": "xᵀ·dZ"}
-    assert lines(text, "forward")["Z"] == "x·W + b"
+    assert lines(text, "backward") == {"dZ": "(A − Y) / m", "db": "Σ rows dZ", "dW": "Xᵀ·dZ"}
+    assert lines(text, "forward")["Z"] == "X·W + b"
 
 
 def test_without_biases_the_gradients_of_layers_have_lines_of_their_own_all_the_same():
     text = traced_step((4, 3, 2), bias=False).equations(simplify=True)
-    backward = {"dZ2": "(A2 − Y) / m", "dW2": "A1ᵀ·dZ2", "dZ1": "dZ2·W2ᵀ ∘ [Z1 > 0]", "dW1": "xᵀ·dZ1"}
+    backward = {"dZ2": "(A2 − Y) / m", "dW2": "A1ᵀ·dZ2", "dZ1": "dZ2·W2ᵀ ∘ [Z1 > 0]", "dW1": "Xᵀ·dZ1"}
     assert lines(text, "backward") == backward
 
 
@@ -133,6 +133,18 @@ def test_a_layer_used_twice_keeps_its_parameters_names():
     assert lines(text) == {"Z1": "x·W + b", "Z2": "Z1·W + b"}
 
 
+def test_layers_that_share_a_weight_have_their_own_numbers_and_it_has_none():
+    class Tied(nets.Module):
+        def __init__(self):
+            self.layer = nets.Linear(3, 3, bias=False, rng=np.random.default_rng(0))
+
+        def forward(self, x):
+            return self.layer(ad.tanh(self.layer(x)))
+
+    text = ad.trace(Tied(), random((5, 3)).astype(np.float32)).equations()
+    assert lines(text) == {"Z1": "x·W", "Z2": "tanh(Z1)·W"}
+
+
 def test_what_is_updated_and_read_again_has_a_prime():
     text = traced_step(optimizer=nets.SGD, steps=2).equations(simplify=True)
     update, again = (block for block in text.split("\n\n") if block.startswith("update"))
@@ -140,7 +152,7 @@ def test_what_is_updated_and_read_again_has_a_prime():
     assert lines(again)["W1′"] == "W1′ − 0.1·dW1′"
     assert "W1′ =" in update.replace("  ", " ")
     assert "W1′ ←" in again.replace("  ", " ")
-    assert "Z3  = x·W1′ + b1′" in re.sub(" +=", "  =", text)
+    assert "Z3  = X·W1′ + b1′" in re.sub(" +=", "  =", text)
 
 
 def test_the_batch_size_is_told_from_numbers_that_happen_to_equal_it():
@@ -166,6 +178,11 @@ KNOWN = {
     "x sin x": (lambda x: (x * ad.sin(x)).sum(), [(3,)], {"t1": "sin(x)", "L": "Σ x ∘ t1", "dx": "t1 + x ∘ cos(x)"}),
     "a gradient that is another leaf": (lambda w, x: (w * x).sum(), [(3,), (3,)], {"L": "Σ w ∘ x", "dw": "x"}),
     "a gradient that is a number": (lambda w, c: w - c, [(), ()], {"L": "w − c", "dL": "1", "dw": "dL"}),
+    "a product that is reshaped otherwise": (
+        lambda w, x: ad.sum(ad.reshape(x @ ad.expand_dims(w, 1), (1, 4))), [(3,), (4, 3)],
+        {"L": "Σ reshape(x·reshape(w, shape=(3, 1)), shape=(1, 4))",
+         "dw": "reshape(xᵀ·broadcast_to(1, shape=(4, 1)), shape=(3,))"},
+    ),
     "attention": (
         lambda q, k, v: ad.sum(ad.softmax(q @ k.mT / 2.0) @ v), [(4, 3), (4, 3), (4, 3)],
         {"t1": "softmax(q·kᵀ / 2)", "L": "Σ t1·v", "dt1": "broadcast_to(1, shape=(4, 3))·vᵀ",
@@ -178,6 +195,15 @@ KNOWN = {
 def test_gradients_of_functions_simplified(f, shapes, wanted):
     graph = ad.trace(ad.value_and_grad(f), *(random(shape, i) for i, shape in enumerate(shapes)))
     assert lines(graph.equations(simplify=True)) == wanted
+
+
+def test_the_gradient_of_what_has_no_name_is_an_output_nonetheless():
+    def f(x, g):
+        _, pullback = ad.vjp(ad.negative, x * 2.0)
+        return pullback(g)[0]
+
+    text = ad.trace(f, random((3,)), random((3,), 1)).equations()
+    assert lines(text) == {"t1": "−x·2", "out": "−g"}
 
 
 def test_second_derivatives():
@@ -210,6 +236,7 @@ def a_loss():
 def test_the_tape_of_a_tensor_reads_forward():
     loss, w = a_loss()
     assert lines(ad.Graph.of(loss).equations()) == {"loss": "Σ relu(x·W + 1)"}
+    assert ad.Graph.of(loss).equations().splitlines()[1] == "  x (2, 3), W (3, 4)"
     loss.backward()
     assert lines(ad.Graph.of(loss).equations()) == {"loss": "Σ relu(x·W + 1)"}
     assert w.grad is not None
@@ -253,17 +280,6 @@ def test_lines_stay_short_whatever_the_expression():
     for _ in range(50):
         y = ad.sin(y) * y + 1.0
     assert max(map(len, ad.Graph.of(y).equations().splitlines())) < 120
-
-
-def test_a_long_chain_is_written_without_recursion():
-    x = y = ad.Tensor(1.5, requires_grad=True, name="x")
-    for i in range(20_000):
-        y = ad.sin(y) if i % 2 else y * 1.0001
-    graph = ad.Graph.of(y)
-    assert len(graph) == 20_000
-    for text in (graph.equations(), graph.equations(simplify=True)):
-        assert text.count("\n") > 2_000
-    del x
 
 
 INVERSE = {"∘": "*", "−": "-", "·": "**"}
@@ -324,13 +340,15 @@ def computed(expression, leaves):
 @settings(max_examples=150, deadline=None)
 @given(expressions, st.booleans())
 def test_the_text_put_back_into_numbers_gives_the_numbers(expression, is_simple):
-    graph = ad.trace(lambda x, y: ad.exp(ad.Tensor(0.0)) * computed(expression, {"x": x, "y": y}), *LEAVES.values())
+    with np.errstate(all="ignore"):
+        graph = ad.trace(lambda x, y: ad.exp(0.0) * computed(expression, {"x": x, "y": y}), *LEAVES.values())
     found = {name: Matrix(array) for name, array in LEAVES.items()} | {"exp": lambda a: Matrix(np.exp(a.array))}
     for left, text in lines(graph.equations(simplify=is_simple)).items():
         code = re.sub(r"(\d[\d.]*)", r"M(\1)", re.sub(r"t(\d)", lambda name: f"t{chr(ord('a') + int(name[1]))}", text))
         code = re.sub(r"ᵀ", ".T", "".join(INVERSE.get(character, character) for character in code))
         left = re.sub(r"t(\d)", lambda name: f"t{chr(ord('a') + int(name[1]))}", left)
-        found[left] = eval(code, found | {"M": Matrix})
+        with np.errstate(all="ignore"):
+            found[left] = eval(code, found | {"M": Matrix})
     np.testing.assert_allclose(found["out"].array, graph.outputs[0].data, rtol=1e-9, atol=1e-12)
 
 
@@ -390,7 +408,7 @@ db_{2} &= \sum_{\text{rows}} dZ_{2} && (2,) \\
 dW_{2} &= {A_{1}}^{\top} \, dZ_{2} && (3, 2) \\
 dZ_{1} &= dZ_{2} \, {W_{2}}^{\top} \circ [Z_{1} > 0] && (3, 3) \\
 W_{1} &\leftarrow W_{1} - 0.1 \, dW_{1} && (4, 3) \\
-x &\in \mathbb{R}^{3 \times 4} \\
+X &\in \mathbb{R}^{3 \times 4} \\
 y &\in \mathbb{Z}^{3} \\
 m &= 3 \\
 &\text{backward} \\

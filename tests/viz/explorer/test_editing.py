@@ -156,11 +156,11 @@ def test_editing_recomputes_forward_backward_and_update_as_the_engine_does(visit
     by_name = {value.path or value.name: value for value in toy.graph.values if value.operation is None}
     changed = {}
     edits = (
-        ("x", 4, "−1.75"),
+        ("X", 4, "−1.75"),
         ("layers.0.weight", 5, "3e-1"),
         ("layers.2.bias", 1, "-2"),
         ("y", 0, "1"),
-        ("x", 4, "0"),
+        ("X", 4, "0"),
     )
     for name, cell, text in edits:
         value = by_name[name]
@@ -194,8 +194,8 @@ def test_a_number_that_makes_no_sense_is_refused_and_changes_nothing(visit, toy,
     tab = visit(toy_page, "#step=999")
     before = tab.evaluate("numbers.map(a => [...a.data])")
     for name, text, problem in (
-        ("x", "abc", "abc is no number"),
-        ("x", " ", "nothing is no number"),
+        ("X", "abc", "abc is no number"),
+        ("X", " ", "nothing is no number"),
         ("y", "0.5", "y holds whole numbers"),
         ("y", "2", "2 is no index from 0 to 1"),
         ("y", "-3", "-3 is no index from 0 to 1"),
@@ -208,7 +208,7 @@ def test_a_number_that_makes_no_sense_is_refused_and_changes_nothing(visit, toy,
 
 def test_an_edit_that_overflows_shows_infinity(visit, toy, toy_page):
     tab = visit(toy_page, "#step=999")
-    change(tab, next(v for v in toy.graph.values if v.name == "x"), 0, "1e308")
+    change(tab, next(v for v in toy.graph.values if v.name == "X"), 0, "1e308")
     change(tab, next(v for v in toy.graph.values if v.path == "layers.0.weight"), 0, "1e308")
     texts = tab.locator("#drawing .number").all_text_contents()
     assert {"NaN"} & set(texts)

@@ -118,8 +118,8 @@ def test_everything_has_a_name_for_those_who_listen(visit, toy_page):
     ):
         assert tab.get_by_role(role, name=name).count() == 1, name
     labels = tab.evaluate("[...document.querySelectorAll('[role=option]')].map(e => e.getAttribute('aria-label'))")
-    assert "W₁, parameter, 3×4" in labels
-    assert "dW₂" not in " ".join(labels)
+    assert "W1, parameter, 3×4" in labels
+    assert "dW2" not in " ".join(labels)
     assert any(label.startswith("L, result of divide, 1, not computed before step 10") for label in labels)
 
 
@@ -144,7 +144,7 @@ def test_search_finds_names_operations_paths_and_shapes(visit, toy_page):
     for _ in range(3):
         tab.press("#search", "Enter")
         titles.append(tab.inner_text("#value-title"))
-    assert titles == ["x·W₁", "A₁·W₂", "x·W₁"]
+    assert titles == ["X·W1", "A1·W2", "X·W1"]
     tab.press("#search", "ArrowRight")
     assert tab.evaluate("state.step") == 0, "what is typed does not step"
     tab.evaluate("document.activeElement.blur()")
@@ -154,22 +154,22 @@ def test_search_finds_names_operations_paths_and_shapes(visit, toy_page):
 
 def test_the_quiz_hides_the_formula_until_asked_and_again_at_the_next_step(visit, toy_page):
     tab = visit(toy_page, "#step=17")
-    assert "dA₁ = dZ₂·W₂ᵀ" in tab.inner_text("#step-content")
+    assert "dA1 = dZ2·W2ᵀ" in tab.inner_text("#step-content")
     tab.click("#quiz")
     assert tab.get_attribute("#quiz", "aria-pressed") == "true"
     hidden = tab.inner_text("#step-content")
-    assert "dA₁" not in hidden
+    assert "dA1" not in hidden
     assert "ȳ" not in hidden
     tab.locator("#drawing .node.active .gradient .cells").hover()
     assert "·" not in tab.inner_text("#readout").partition("=")[2], "nor does the graph tell"
     tab.focus("#show-formula")
     tab.keyboard.press("Enter")
     assert tab.evaluate("document.activeElement.id") == "step-title", "the focus is not lost with the button"
-    assert "dA₁ = dZ₂·W₂ᵀ" in tab.inner_text("#step-content")
+    assert "dA1 = dZ2·W2ᵀ" in tab.inner_text("#step-content")
     tab.keyboard.press("ArrowRight")
-    assert "dZ₁" not in tab.inner_text("#step-content")
+    assert "dZ1" not in tab.inner_text("#step-content")
     tab.click("#quiz")
-    assert "dZ₁ = dA₁ ∘ [Z₁ > 0]" in tab.inner_text("#step-content")
+    assert "dZ1 = dA1 ∘ [Z1 > 0]" in tab.inner_text("#step-content")
 
 
 def test_formulas_shapes_and_the_source_line_are_told(visit, toy, toy_page):
@@ -178,19 +178,19 @@ def test_formulas_shapes_and_the_source_line_are_told(visit, toy, toy_page):
     for step in range(tab.evaluate("page.steps.length")):
         tab.evaluate(f"goTo({step})")
         told[tab.inner_text("#caption")] = tab.inner_text("#step-content")
-    assert "Z₁ = x·W₁ + b₁" in told["forward 2 of 10: add"]
+    assert "Z1 = X·W1 + b1" in told["forward 2 of 10: add"]
     assert "(2×4) = (2×4) + (4)" in told["forward 2 of 10: add"]
     assert "dL = 1" in told["seed: dL = 1"]
     product = told["backward 6 of 9: matmul"]
-    for text in ("dA₁ = dZ₂·W₂ᵀ", "ā = ȳ·bᵀ", "(2×4) = (2×2)·(4×2)ᵀ", "dW₂ = A₁ᵀ·dZ₂", "b̄ = aᵀ·ȳ"):
+    for text in ("dA1 = dZ2·W2ᵀ", "ā = ȳ·bᵀ", "(2×4) = (2×2)·(4×2)ᵀ", "dW2 = A1ᵀ·dZ2", "b̄ = aᵀ·ȳ"):
         assert text in product
     bias = told["backward 8 of 9: add"]
-    assert "db₁ = dZ₁" in bias
+    assert "db1 = dZ1" in bias
     assert "summed to (4), since broadcasting had repeated it" in bias
-    assert "W₁′ = W₁ + dW₁·(−0.1)" in told["update 1 of 4: W₁"]
+    assert "W1′ = W1 + dW1·(−0.1)" in told["update 1 of 4: W1"]
     assert "presets.py" in product
-    assert "nets.cross_entropy(actor(x), y)" in product
-    assert "optimizer.step()" in told["update 1 of 4: W₁"]
+    assert "nets.cross_entropy(actor(X), y)" in product
+    assert "optimizer.step()" in told["update 1 of 4: W1"]
 
 
 def test_an_accumulation_shows_its_addends(visit):
@@ -201,7 +201,7 @@ def test_an_accumulation_shows_its_addends(visit):
     tab = visit(viz.explore(f, np.array([0.0, 1.0])), "#step=8")
     assert tab.inner_text("#caption") == "backward 3 of 4: multiply"
     text = tab.inner_text("#step-content")
-    assert text.count("d(exp(x)) += ") == 2
+    assert text.count("dt1 += ") == 2
     assert "added up" in text
     sums = tab.evaluate(
         "page.steps[state.step].sums.map(i => page.operations[i])"
@@ -251,7 +251,7 @@ def test_the_drawing_is_saved_as_an_svg_that_stands_alone(visit, browser, toy_pa
     shown = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     drawn = tab.evaluate("[...document.querySelectorAll('#drawing text')].map(t => t.textContent)")
     assert shown == drawn
-    assert {"W₁′", "dZ₂", "matmul", "layers.0 · Linear"} <= set(shown)
+    assert {"W1′", "dZ2", "matmul", "layers.0 · Linear"} <= set(shown)
     assert not re.search(r"var\(|light-dark|https?://(?!www\.w3\.org)", text), "its styles are written out"
     path = tmp_path / "graph.svg"
     path.write_text(text, encoding="utf-8")
@@ -263,7 +263,7 @@ def test_the_drawing_is_saved_as_an_svg_that_stands_alone(visit, browser, toy_pa
     assert root.get("viewBox").split()[2:] == [root.get("width"), root.get("height")]
 
 
-def test_hostile_names_do_no_harm_and_are_shown(visit):
+def test_hostile_names_do_no_harm_and_are_told(visit):
     xs = [ad.Tensor(np.array([1.0, 2.0]), requires_grad=True, name=name) for name in HOSTILE]
 
     def f(*values):
@@ -276,11 +276,13 @@ def test_hostile_names_do_no_harm_and_are_shown(visit):
     assert tab.evaluate("document.title").split() == title.split()
     assert tab.text_content("h1") == title
     for i, name in enumerate(HOSTILE):
-        assert tab.evaluate(f"page.values[{i}].name") == name
+        called = tab.evaluate(f"page.values[{i}].name")
+        assert called == name or tab.evaluate(f"page.values[{i}].path") == name
         tab.evaluate(f"choose({i})")
-        assert tab.text_content("#value-title") == name
+        assert tab.text_content("#value-title") == called
+        assert name in tab.text_content("#value-content")
         label = tab.text_content(f".node[data-value='{i}'] .name")
-        assert label == " ".join(name.split()) or ("…" in label and len(name) > 28)
+        assert label == called or ("…" in label and len(name) > 28)
     assert tab.locator("script").count() == 2
     assert tab.locator("img").count() == 0
     assert tab.evaluate(f"(() => {{ {LOOK} return whatIsCut(); }})()") == []
