@@ -6,7 +6,7 @@ Solid arrows are the forward pass. Dashed ones are the backward pass, which take
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import graphviz

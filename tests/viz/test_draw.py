@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 
@@ -567,3 +568,12 @@ def test_the_tape_of_a_tensor_is_drawn_as_it_is_left():
 def test_a_leaf_alone_is_a_picture():
     drawing = viz.draw(ad.Tensor([1.0], name="x"))
     assert [name for name in nodes(drawing) if name[0] == "v"] == ["v0"]
+
+
+@SOME_RENDERER
+def test_a_renderer_that_is_broken_leaves_no_traceback_in_a_notebook(monkeypatch):
+    drawing = viz.draw(mlp()[1])
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)  # it is found, and cannot be imported
+    monkeypatch.setattr(picture, "renderers", lambda: [picture.by_pygraphviz])
+    assert drawing._repr_svg_() is None
+    assert drawing._repr_mimebundle_()["text/plain"].startswith("pygraphviz could not draw the picture")
