@@ -44,7 +44,7 @@ def describe(value: Value, kind: str, labels: Labels) -> list[str]:
         name += f" = {np.asarray(value.data).item():.4g}"
     lines = [name, f"{shape_text(value.shape)} {value.dtype}"]
     if value.cotangent is not None:
-        norm = np.linalg.norm(np.asarray(value.cotangent.data, np.float64).ravel())
+        norm = np.hypot.reduce(np.asarray(value.cotangent.data, np.float64), axis=None)  # no square overflows
         lines.append(f"‖grad‖ = {norm:.4g}")
     elif kind != "constant" and value.dtype.kind == "f":
         lines.append("grad: not computed")
