@@ -129,6 +129,8 @@ def test_search_finds_names_operations_paths_and_shapes(visit, toy_page):
         ("matmul", 2),
         ("layers.2", 4),
         ("4×2", 1),
+        ("4x2", 1),
+        ("dW2", 1),
         ("relu", 1),
         ("nothing such", 0),
         ("", 0),
@@ -238,8 +240,18 @@ COLOURS = """[...document.querySelectorAll('text, .outline, .edge, .cell')].map(
 })"""
 
 
+OUTSIDE = """(() => {
+  const { width, height } = document.documentElement.viewBox.baseVal;
+  return [...document.querySelectorAll('.outline, .pill rect, .layer rect')]
+    .map(element => element.getBoundingClientRect())
+    .filter(({ left, top, right, bottom }) => !(left >= -1 && top >= -1 && right <= width + 1 && bottom <= height + 1))
+    .map(({ left, top }) => [left, top]);
+})()"""
+
+
 def test_the_drawing_is_saved_as_an_svg_that_stands_alone(visit, browser, toy_page, tmp_path):
     tab = visit(toy_page, "#step=999")
+    tab.evaluate("moveCamera({ x: -200, y: -300, scale: 2 })")
     with tab.expect_download() as download:
         tab.click("#download")
     assert download.value.suggested_filename == "graph.svg"
@@ -257,6 +269,7 @@ def test_the_drawing_is_saved_as_an_svg_that_stands_alone(visit, browser, toy_pa
     alone.goto(path.as_uri())
     within = COLOURS.replace("querySelectorAll('", "querySelectorAll('#drawing ").replace(", .", ", #drawing .")
     assert alone.evaluate(COLOURS) == tab.evaluate(within)
+    assert alone.evaluate(OUTSIDE) == [], "all of it is in the picture, wherever the page had been moved to"
     alone.close()
     assert root.get("viewBox").split()[2:] == [root.get("width"), root.get("height")]
 

@@ -193,14 +193,14 @@ function paintEdge(edge, step) {
 
 /* ── search ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The drawn values whose name, operation, path or shape contains a text. */
+/* The drawn values whose name, gradient, operation, path or shape contains a text; 2x4 is the shape 2×4. */
 function search(text) {
-  const wanted = text.trim().toLowerCase();
+  const wanted = plain(text.trim().replace(/(\d)x(?=\d)/g, "$1×"));
   if (!wanted) return [];
   return [...nodes.keys()].filter((value) => {
-    const { name, path, shape, operation } = page.values[value];
-    const words = [name, path, shapeText(shape), page.operations[operation]?.name, page.operations[operation]?.scope];
-    return words.some((word) => word && plain(word).includes(plain(wanted)));
+    const { name, gradient, path, shape, operation } = page.values[value];
+    const words = [name, gradient, path, shapeText(shape), page.operations[operation]?.name, page.operations[operation]?.scope];
+    return words.some((word) => word && plain(word).includes(wanted));
   });
 }
 
@@ -237,7 +237,7 @@ function drawingAsFile() {
     const style = getComputedStyle(original);
     for (const name of STYLES) copies[i].style.setProperty(name, style.getPropertyValue(name));
   });
-  copy.querySelector("#scene").removeAttribute("transform");
+  copy.querySelector("#scene").style.transform = "none"; // all of it, wherever the camera is
   copy.setAttribute("viewBox", `0 0 ${width} ${height}`);
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);

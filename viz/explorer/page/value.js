@@ -50,6 +50,7 @@ function aboutArray(value, role, id, name) {
       at === null ? "never computed in this graph" : `not computed yet: step ${at}, ${page.steps[at].caption}`;
     return make("section", { class: "array" }, heading, line("pending", when));
   }
+  if (!numbers[id].data.length) return make("section", { class: "array" }, heading, line("note", "It has no numbers."));
   const updated = role === "value" && id !== value ? line("note", "after the update") : null;
   const figure = panelMatrix(id, Math.min(340, document.getElementById("panel").clientWidth - 40));
   return make(
