@@ -148,16 +148,19 @@ function paintDrawing() {
   for (const [value, group] of nodes) {
     group.classList.toggle("active", step.subject === value);
     group.classList.toggle("found", state.found.includes(value));
-    group.setAttribute("aria-selected", String(subject() === value));
-    group.setAttribute(
-      "tabindex",
-      subject() === value || (subject() === null && value === page.drawing.nodes[0].value) ? 0 : -1,
-    );
-    group.setAttribute("aria-label", describeValue(value));
+    const isFirst = subject() === null && value === page.drawing.nodes[0].value;
+    setChanged(group, "aria-selected", subject() === value);
+    setChanged(group, "tabindex", subject() === value || isFirst ? 0 : -1);
+    setChanged(group, "aria-label", describeValue(value));
     for (const box of group.querySelectorAll(".box")) paintBox(value, box);
   }
   for (const edge of drawing.querySelectorAll(".edge")) paintEdge(edge, step);
   drawing.dataset.during = step.kind;
+}
+
+/* Set an attribute where it has changed, for a browser computes styles again even where it has not. */
+function setChanged(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
 function paintBox(value, box) {

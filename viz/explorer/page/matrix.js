@@ -5,9 +5,10 @@ const PALETTES = {
   dark: { negative: [110, 170, 255], zero: [30, 36, 44], positive: [255, 160, 80], nan: [255, 120, 214] },
 };
 
-const isDark = () =>
-  getComputedStyle(document.documentElement).colorScheme === "dark" ||
-  (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+
+/* Whether the page is dark: as the reader chose, or else as the system is. It is asked often, so it asks for no style. */
+const isDark = () => (document.documentElement.dataset.theme ?? (systemIsDark.matches ? "dark" : "light")) === "dark";
 
 /* The colour [red, green, blue] of a number, where the scale ends at ±most. */
 function colourOf(x, most, palette) {

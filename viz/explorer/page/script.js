@@ -290,7 +290,7 @@ function start() {
   readAddress();
   paintTheme();
   addEventListener("hashchange", readAddress);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintTheme);
+  systemIsDark.addEventListener("change", paintTheme);
 }
 
 start();
