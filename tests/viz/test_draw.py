@@ -502,7 +502,8 @@ def test_a_tape_of_a_thousand_nodes_without_layers_is_folded_in_a_row_and_says_s
     drawn = {name: node for name, node in nodes(drawing).items() if not name.startswith("legend")}
     assert len(drawn) <= 300
     assert all({a, b} <= set(drawn) for a, b, _ in edges(drawing) if not a.startswith("legend"))
-    assert len(edges(drawing)) < 6 * len(drawn), "no thicket of arrows, which would take minutes to lay"
+    arrows = Counter(end for a, b, _ in edges(drawing) for end in (a, b))
+    assert max(arrows.values()) < 20, "no thicket of arrows, which would take minutes to lay"
     folds = [lines(node["label"]) for node in drawn.values() if node["shape"] == "box3d"]
     told = Counter()
     for head, names, *_ in folds:
@@ -550,7 +551,7 @@ def test_layers_stand_below_each_other_and_the_picture_is_narrow():
         root = ET.fromstring(viz.draw(mlp(widths)[1]).render("svg"))
         return [float(n) for n in root.get("viewBox").split()[2:]]
 
-    few, many = size([3, 4, 2]), size([3, 4, 4, 4, 4, 4, 2])
+    few, many = size([3, 4, 2]), size([3, 4, 4, 4, 3, 2])
     assert many[0] < 1.1 * few[0]
     assert many[1] > 1.5 * few[1]
 
