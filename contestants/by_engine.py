@@ -39,7 +39,7 @@ class Eager(StepByStep):
     @ad.no_grad()
     def classes(self, x: np.ndarray) -> np.ndarray:
         """Return the class of each row."""
-        return np.argmax(self.model(x).data, axis=1)
+        return np.asarray(self.model(x).data.argmax(axis=1))
 
 
 class Compiled(Eager):

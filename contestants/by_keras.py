@@ -31,7 +31,7 @@ class Fit:
 
     def train(self, batches: Any, steps: int) -> float:
         """Fit for an epoch of so many steps."""
-        history = self._model.fit(batches, epochs=1, steps_per_epoch=steps, verbose=0)
+        history = self._model.fit(batches, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0)
         return float(history.history["loss"][-1])
 
     def parameters(self) -> list[np.ndarray]:
@@ -40,7 +40,7 @@ class Fit:
 
     def classes(self, x: np.ndarray) -> np.ndarray:
         """Return the class of each row."""
-        return np.argmax(self._model.predict(x, batch_size=len(x), verbose=0), axis=1)
+        return np.asarray(self._model.predict(x, batch_size=len(x), verbose=0).argmax(axis=1))
 
 
 def _optimizer(problem: Problem) -> Any:

@@ -65,7 +65,7 @@ class ByHand(StepByStep):
         """Return the class of each row."""
         for W, b in zip(self._W[:-1], self._b[:-1], strict=True):
             x = np.maximum(x @ W + b, 0)
-        return np.argmax(x @ self._W[-1] + self._b[-1], axis=1)
+        return np.asarray(np.argmax(x @ self._W[-1] + self._b[-1], axis=1))
 
 
 class SGD:

@@ -37,7 +37,7 @@ class Problem:
 
     @property
     def multiplications(self) -> int:
-        """How many a step takes: each weight meets each example on the way forth, in dW and, but for the first, in dA."""
+        """How many a step takes: a weight meets an example on the way forth, in dW and, but for the first, in dA."""
         weights = [a * b for a, b in pairwise(self.layers)]
         return self.batch_size * (3 * sum(weights) - weights[0])
 

@@ -84,6 +84,9 @@ class BenchmarkConfig:
             raise UserError(f"--patience {self.patience:g}: must be more than 0 seconds")
         if not self.contestants:
             raise UserError(f"--contestants: name one or more of {', '.join(ENTRIES)}")
+        for flag in ("json", "plot"):
+            if (path := getattr(self, flag)) and not path.parent.is_dir():
+                raise UserError(f"--{flag} {path}: there is no folder {path.parent}")
         self._check_together()
 
     def _check_together(self) -> None:

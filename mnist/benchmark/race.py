@@ -36,6 +36,22 @@ class Runner:
     warm: list[Arrival] = dataclasses.field(default_factory=list)
     failure: str | None = None
 
+    def run(self, config: BenchmarkConfig, name: str, folder: str) -> None:
+        """Run once more, and keep how it went."""
+        try:
+            arrival = _run(config, name, folder)
+        except ContestantError as error:
+            self.failure = str(error)
+        else:
+            self.warm += [arrival] if self.cold else []
+            self.cold = self.cold or arrival
+
+    @property
+    def latest(self) -> str:
+        """How the last run went."""
+        runs = [self.cold, *self.warm]
+        return self.failure or (f"{runs[-1]['arrived']:.2f} s" if runs[-1] else "not run")
+
     @property
     def seconds(self) -> float | None:
         """The median with warm caches, if it arrived."""
@@ -57,18 +73,11 @@ def race(config: BenchmarkConfig, names: Sequence[str], announce: Callable[[str]
         for split in ("train", "test"):
             np.save(Path(folder, f"{split}_images.npy"), getattr(digits, split).images)
             np.save(Path(folder, f"{split}_labels.npy"), getattr(digits, split).labels)
-        for round_ in range(config.rounds):
+        for number in range(config.rounds):
             for name in [name for name in names if not runners[name].failure]:
-                try:
-                    arrival = _run(config, name, folder)
-                except ContestantError as error:
-                    runners[name].failure = str(error)
-                    continue
-                if round_ == 0:
-                    runners[name].cold = arrival
-                else:
-                    runners[name].warm.append(arrival)
-    announce(table(config, runners))
+                runners[name].run(config, name, folder)
+                announce(f"run {number + 1} of {config.rounds}: {ENTRIES[name].title}, {runners[name].latest}")
+    announce(f"\n{table(config, runners)}")
     return {
         "problem": dataclasses.asdict(config.raced),
         "target": config.to_accuracy,

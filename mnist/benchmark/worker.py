@@ -10,6 +10,8 @@ from typing import Any
 from contestants.serving import Failure, serve
 from nets.files import in_short
 
+_FAREWELL_SECONDS = 3.0
+
 
 class ContestantError(Exception):
     """A contestant cannot go on, and why, in one line."""
@@ -64,9 +66,14 @@ class Worker:
         self.send(method, *arguments)
         return self.receive(patience)
 
-    def stop(self, why: str) -> None:
-        """End the process."""
+    def dismiss(self) -> None:
+        """Let the process end by itself, which some libraries need to clean up after themselves."""
+        self._connection.close()
+
+    def stop(self, why: str, after: float = 0.0) -> None:
+        """End the process, if it has not ended by itself after so many seconds."""
         self._end = why
+        self._process.join(after)
         self._process.kill()
         self._process.join()
 
@@ -85,4 +92,6 @@ def workers(names: Iterable[str], threads: int) -> Iterator[dict[str, Worker]]:
         yield started
     finally:
         for worker in started.values():
-            worker.stop("it is over")
+            worker.dismiss()
+        for worker in started.values():
+            worker.stop("it is over", after=_FAREWELL_SECONDS)
