@@ -48,7 +48,7 @@ class BenchmarkConfig:
     threads: int = threads.available()
     """How many threads each library computes on; by default one for each core."""
     rounds: int = 5
-    """How many turns each contestant has, of 0.3 s each; with --to-accuracy, how many runs, the first of which is
+    """How many turns each contestant has, of 0.2 s each; with --to-accuracy, how many runs, the first of which is
     with empty caches."""
     sweep: Sweep | None = None
     """Vary the batch size, the width of two hidden layers, or the number of layers, each 32 wide."""

@@ -13,7 +13,7 @@ from contestants.serving import Start
 from mnist.benchmark.truth import TOLERANCE, Truth
 from mnist.benchmark.worker import ContestantError, Worker
 
-TURN_SECONDS = 0.3
+TURN_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)

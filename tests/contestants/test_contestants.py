@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodiff.compiler import store
 from contestants import ENTRIES, racing, threads
 from contestants.problem import Problem
 from contestants.serving import BATCHES, CHECKED_STEPS, Server
@@ -18,7 +17,7 @@ from mnist import data
 from mnist.benchmark.truth import TOLERANCE, Truth
 from mnist.benchmark.worker import workers
 from nets import manual
-from tests.autodiff.compiler.conftest import interpreted
+from tests.autodiff.compiler.conftest import let_python_run_it
 
 ROOT = Path(__file__).parents[2]
 LAYERS = (12, 9, 7, 5)
@@ -34,7 +33,7 @@ def name(request, monkeypatch):
         pytest.skip(f"{entry.library} is not installed")
     for variable, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("JAX_PLATFORMS", "cpu")):
         monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(store, "load", interpreted)  # Numba would take half a minute
+    let_python_run_it(monkeypatch, np.inf)  # Numba would take half a minute to compile what is emitted
     return request.param
 
 
