@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -28,7 +28,9 @@ class Problem:
 
     def __str__(self) -> str:
         name = {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
-        return f"{'-'.join(map(str, self.layers))}, {name}, batch {self.batch_size}"
+        runs = [(width, len(list(equal))) for width, equal in groupby(self.layers)]
+        widths = [f"{width}×{n}" if n > 3 else "-".join([str(width)] * n) for width, n in runs]
+        return f"{'-'.join(widths)}, {name}, batch {self.batch_size}"
 
     @property
     def learning_rate(self) -> float:

@@ -41,9 +41,13 @@ class Swept:
         return {name: curves[name] for name in ENTRIES if name in curves}
 
     def exponent(self, curve: Curve) -> float | None:
-        """Return p for which the cost grows as the p-th power of the arithmetic, over the upper half of the sizes."""
+        """Return p for which the cost grows as the p-th power of the work, over the upper half of the sizes.
+
+        The work is the number of layers, or else of multiplications.
+        """
         sizes = sorted(curve)[len(curve) // 2 :] if len(curve) > 3 else sorted(curve)
-        return exponent([self.measurements[n].problem.multiplications for n in sizes], [curve[n] for n in sizes])
+        work = {n: n if self.kind == "depth" else m.problem.multiplications for n, m in self.measurements.items()}
+        return exponent([work[n] for n in sizes], [curve[n] for n in sizes])
 
     def as_json(self) -> dict[str, Any]:
         """Return what the measurements do not say themselves."""
@@ -56,7 +60,8 @@ class Swept:
 
     def table(self) -> str:
         """Write a table of the steps and one of the first steps, a column for each size."""
-        head = "the exponent is p, where the cost grows as the p-th power of the multiplications, over the larger sizes"
+        work = "layers" if self.kind == "depth" else "multiplications"
+        head = f"the exponent is p, where the cost grows as the p-th power of the {work}, over the larger sizes"
         steps = self._table("µs a step", self.steps(), microseconds)
         first = self._table("s to the first", self.first_steps(), lambda seconds: f"{seconds:.2f}")
         return "\n".join([f"{self.kind}; {head}", *steps, *first])

@@ -108,9 +108,9 @@ def test_one_size_has_no_exponent():
 
 
 def swept(seconds):
-    """A sweep over depths in which a step takes so long for its number of multiplications."""
+    """A sweep over depths in which a step takes so long for its number of layers."""
     problems = {n: Problem((784, *[32] * (n - 1), 10), "sgd", 64) for n in (3, 10, 30, 100, 300, 1000)}
-    timings = {n: timing(seconds(problem.multiplications), first_step=5.0) for n, problem in problems.items()}
+    timings = {n: timing(seconds(n), first_step=5.0) for n in problems}
     return Swept("depth", {n: Measurement(problems[n], {"numpy": timings[n]}, {}) for n in problems})
 
 
@@ -125,8 +125,20 @@ def test_a_quadratic_term_shows_in_the_exponent_of_a_sweep(seconds, expected):
 
 
 def test_what_a_step_costs_besides_its_arithmetic_hardly_shows_in_the_exponent_of_large_sizes():
-    depths = swept(lambda n: 2e-4 + 1e-10 * n)
-    assert depths.exponent(depths.steps()["numpy"]) == pytest.approx(1, abs=0.35)
+    depths = swept(lambda n: 2e-4 + 1e-5 * n)
+    assert depths.exponent(depths.steps()["numpy"]) == pytest.approx(1, abs=0.1)
+
+
+def test_of_batches_the_exponent_is_against_the_multiplications():
+    problems = {m: Problem((784, 10), "sgd", m) for m in (16, 4096)}
+    times = {m: timing(problem.multiplications * 1e-9) for m, problem in problems.items()}
+    batches = Swept("batch", {m: Measurement(problems[m], {"jax": times[m]}, {}) for m in problems})
+    assert batches.exponent(batches.steps()["jax"]) == pytest.approx(1)
+
+
+def test_a_deep_network_has_a_short_name():
+    assert str(Problem((784, *[32] * 999, 10), "adam", 16)) == "784-32×999-10, Adam, batch 16"
+    assert str(Problem((784, 10, 10), "sgd", 16)) == "784-10-10, SGD, batch 16"
 
 
 def test_wrong_numbers_are_no_points_of_a_curve():
