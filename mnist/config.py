@@ -23,7 +23,7 @@ ADAMW_DECAY = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Train a multilayer perceptron on MNIST, and write the network, its history and its curves to a folder."""
+    """Train a multilayer perceptron on MNIST, and write the network, its history and pictures of both to a folder."""
 
     layers: tuple[int, ...] = (784, 128, 64, 10)
     """Widths of the layers, from 784 pixels to 10 classes."""

@@ -1,13 +1,16 @@
-"""How well a network does on a split: its loss, its accuracy, and both by class."""
+"""How well a network does on a split: its loss, its accuracy by class, and its mistakes."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 import nets
-from autodiff import no_grad
+from autodiff import Tensor, log_softmax, no_grad
 from mnist.data import CLASSES, Split
 
 _CHUNK = 1000
@@ -16,11 +19,28 @@ _CHUNK = 1000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The mean cross-entropy over a split, and for each class how many images it has and how many are right."""
+    """The mean cross-entropy over a split, and what its images were taken for.
+
+    `confusion[i, j]` is how many images of class i were taken for class j: (10, 10) integers.
+    """
 
     loss: float
-    images: np.ndarray
-    right: np.ndarray
+    confusion: np.ndarray
+
+    @property
+    def images(self) -> np.ndarray:
+        """How many images each class has."""
+        return np.asarray(self.confusion.sum(axis=1))
+
+    @property
+    def right(self) -> np.ndarray:
+        """How many images of each class are right."""
+        return np.diagonal(self.confusion)
+
+    @property
+    def mistakes(self) -> int:
+        """How many images are wrong."""
+        return int(self.images.sum() - self.right.sum())
 
     @property
     def accuracy(self) -> float:
@@ -28,17 +48,47 @@ class Evaluation:
         return float(self.right.sum() / self.images.sum())
 
 
+class Mistake(NamedTuple):
+    """The row of an image, its label, what it was taken for, and the probability given to each of the two."""
+
+    row: int
+    label: int
+    guess: int
+    p_label: float
+    p_guess: float
+
+
 @no_grad()
 def evaluate(model: nets.Module, split: Split) -> Evaluation:
     """Let a network look at every image of a split."""
     total = 0.0
-    right = np.zeros(CLASSES, int)
+    pairs = np.zeros(CLASSES**2, int)
+    for _, logits, y in _chunks(model, split):
+        total += nets.cross_entropy(logits, y).item() * len(y)
+        pairs += np.bincount(CLASSES * y + logits.data.argmax(axis=1), minlength=CLASSES**2)
+    return Evaluation(total / len(split), pairs.reshape(CLASSES, CLASSES))
+
+
+@no_grad()
+def worst_mistakes(model: nets.Module, split: Split, most: int) -> list[Mistake]:
+    """Return the mistakes in which a network thought least of the true label, the worst first.
+
+    That is the order of their losses; among equals it is that of the images.
+    """
+    found: list[tuple[float, Mistake]] = []
+    for start, logits, y in _chunks(model, split):
+        log_p, guesses = log_softmax(logits).data, logits.data.argmax(axis=1)
+        for i in np.flatnonzero(guesses != y):
+            pair = log_p[i, [y[i], guesses[i]]].tolist()
+            found.append((pair[0], Mistake(start + int(i), int(y[i]), int(guesses[i]), *map(math.exp, pair))))
+    return [mistake for _, mistake in sorted(found)[:most]]
+
+
+def _chunks(model: nets.Module, split: Split) -> Iterator[tuple[int, Tensor, np.ndarray]]:
+    """Yield the logits of some images after the others: the row of the first, logits (m, 10), labels (m,)."""
     for start in range(0, len(split), _CHUNK):
         x, y = split.batch(slice(start, start + _CHUNK))
-        logits = model(x)
-        total += nets.cross_entropy(logits, y).item() * len(y)
-        right += np.bincount(y[logits.data.argmax(axis=1) == y], minlength=CLASSES)
-    return Evaluation(total / len(split), np.bincount(split.labels, minlength=CLASSES), right)
+        yield start, model(x), y
 
 
 def table(evaluation: Evaluation) -> str:

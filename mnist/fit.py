@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 import autodiff as ad
 import nets
-from mnist import data, state
+from mnist import data, gradients, pictures, state
 from mnist.config import TrainConfig
 from mnist.engines import Engine, by_autodiff_watched, load_engine
 from mnist.errors import DivergenceError, UserError, signal_of
@@ -30,6 +30,17 @@ Announce = Callable[[str], None]
 
 Step = Callable[[Any, Any], float]
 """Takes a batch x (m, 784) and its labels y (m,), moves the network, and returns the mean cross-entropy before."""
+
+
+class Steps(NamedTuple):
+    """Two ways to take a step: one leaves the gradients in `.grad`, to be measured; one, compiled perhaps, is quick."""
+
+    measured: Step
+    quick: Step
+
+
+_EACH, _EACH_COMPILED = 32, 256
+"""Of so many steps the gradients of one are measured; where the others are compiled, that one takes thrice the time."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,8 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
         }
     )
     if run.history:
-        folder.write_curves(run.history)
+        folder.write_pictures(pictures.of_training(run.history, run.model))
+        folder.write_pictures(pictures.of_evaluation(test, run.model, digits.test))
     return Result(config, run.model, run.history, test, folder.path, signal)
 
 
@@ -144,13 +156,13 @@ def _train(
 def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
     """Train the epochs that are left one by one, and yield the row that each adds to the history."""
     config, model = run.config, run.model
-    step = _make_step(config, engine, model, run.optimizer)
+    ways = _make_steps(config, engine, model, run.optimizer)
     steps_each = len(range(0, len(digits.train), config.batch_size))
     first, steps = len(run.history) * steps_each, config.epochs * steps_each
     rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(first, steps))
     for epoch in range(len(run.history) + 1, config.epochs + 1):
         start = time.perf_counter()
-        _train_epoch(config, step, run.optimizer, rates, digits.train, epoch)
+        norms = _train_epoch(run, ways, rates, digits.train, epoch)
         seconds = time.perf_counter() - start
         train, test = evaluate(model, digits.train), evaluate(model, digits.test)
         penalty = _penalty(config, model)
@@ -163,29 +175,43 @@ def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
             "test_accuracy": test.accuracy,
             "l2_penalty": penalty,
             "seconds": seconds,
+            **norms,
         }
         run.history.append(row)
         yield row
 
 
-def _train_epoch(
-    config: TrainConfig,
-    step: Step,
-    optimizer: nets.Optimizer,
-    rates: Iterator[float],
-    split: data.Split,
-    epoch: int,
-) -> None:
-    """Take a step on each batch of an epoch, each at the next of the learning rates."""
+def _train_epoch(run: State, ways: Steps, rates: Iterator[float], split: data.Split, epoch: int) -> gradients.Norms:
+    """Take a step on each batch of an epoch, each at the next of the learning rates.
+
+    Returns how large the gradients were at the steps that were measured, in their mean.
+    """
+    config = run.config
     rows = list(batches(len(split), config.batch_size, config.seed, epoch))
     bar = tqdm(rows, f"epoch {epoch}/{config.epochs}", unit="batch", leave=False, disable=None, mininterval=0.2)
+    norms = []
     for number, chosen in enumerate(bar, 1):
-        optimizer.lr = next(rates)
-        _check_finite(step(*split.batch(chosen)), f"at step {number} of epoch {epoch}", config)
-    optimizer.zero_grad()  # which would only be copied
+        run.optimizer.lr = next(rates)
+        moment = f"at step {number} of epoch {epoch}"
+        measured = is_measured(number, len(rows), config.jit)
+        step = ways.measured if measured else ways.quick
+        _check_finite(step(*split.batch(chosen)), moment, config)
+        if measured:
+            norms.append(gradients.norms(run.model))
+            _check_finite(sum(norms[-1].values()), moment, config, "norm of the gradient")
+    run.optimizer.zero_grad()  # which would only be copied
+    return gradients.mean(norms)
 
 
-def _make_step(config: TrainConfig, engine: Engine, model: nets.MLP, optimizer: nets.Optimizer) -> Step:
+def is_measured(number: int, steps: int, jit: bool) -> bool:
+    """Whether the gradients are measured at a step of an epoch: at its last, and at every so many before it.
+
+    So they are looked at often enough for a steady mean, and seldom enough to take less than a hundredth of the time.
+    """
+    return (steps - number) % (_EACH_COMPILED if jit else _EACH) == 0
+
+
+def _make_steps(config: TrainConfig, engine: Engine, model: nets.MLP, optimizer: nets.Optimizer) -> Steps:
     """Return what moves the network by a batch, and gives the loss before."""
 
     def step(x: Any, y: Any) -> float:
@@ -203,13 +229,13 @@ def _make_step(config: TrainConfig, engine: Engine, model: nets.MLP, optimizer: 
         optimizer.step()
         return loss
 
-    return (lambda x, y: float(compiled_step(x, y).item())) if config.jit else step
+    return Steps(step, (lambda x, y: float(compiled_step(x, y).item())) if config.jit else step)
 
 
-def _check_finite(loss: float, moment: str, config: TrainConfig) -> None:
-    """Raise DivergenceError if the loss is infinite or no number."""
-    if not math.isfinite(loss):
-        raise DivergenceError(f"the loss became {loss} {moment}: lower --lr, which is {config.learning_rate:g}")
+def _check_finite(number: float, moment: str, config: TrainConfig, what: str = "loss") -> None:
+    """Raise DivergenceError if a number is infinite or none."""
+    if not math.isfinite(number):
+        raise DivergenceError(f"the {what} became {number} {moment}: lower --lr, which is {config.learning_rate:g}")
 
 
 def _penalty(config: TrainConfig, model: nets.Module) -> float:

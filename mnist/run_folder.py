@@ -1,4 +1,4 @@
-"""The folder of a run: its state, network, configuration, history, metrics and curves, each file written whole."""
+"""The folder of a run: its state, network, configuration, history, metrics and pictures, each file written whole."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mnist import state
+from mnist import pictures, state
 from mnist.errors import UserError
-from mnist.state import COLUMNS, Row, State
+from mnist.state import State, columns
 from nets import checkpoint
 from nets.files import discard_drafts, replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DEFAULT_PARENT = Path("runs")
 
 STATE, MODEL, CONFIG, HISTORY = "state.safetensors", "model.safetensors", "config.json", "history.csv"
-METRICS, CURVES = "metrics.json", "curves.png"
+METRICS = "metrics.json"
+MADE_AT_THE_END = (METRICS, *pictures.NAMES)
 
 
 class RunFolder:
@@ -38,7 +42,7 @@ class RunFolder:
             self.path = path or _next_free(DEFAULT_PARENT)
             self.path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()  # better to fail now than after an epoch
-            for name in (STATE, MODEL, CONFIG, HISTORY, METRICS, CURVES):
+            for name in (STATE, MODEL, CONFIG, HISTORY, *MADE_AT_THE_END):
                 discard_drafts(self.path / name)
 
     @property
@@ -54,12 +58,12 @@ class RunFolder:
         """
         with _telling_of(self.path):
             state.save(run, self.path / STATE)
-            for name in (METRICS, CURVES):
+            for name in MADE_AT_THE_END:
                 (self.path / name).unlink(missing_ok=True)
             checkpoint.save(run.model, self.path / MODEL)
         self._write_text(CONFIG, _as_json(run.config.as_json()))
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, columns(run.model), lineterminator="\n")
         writer.writeheader()
         writer.writerows(run.history)
         self._write_text(HISTORY, text.getvalue())
@@ -68,12 +72,13 @@ class RunFolder:
         """Write metrics.json."""
         self._write_text(METRICS, _as_json(metrics))
 
-    def write_curves(self, rows: Sequence[Row]) -> None:
-        """Write curves.png."""
-        from viz.curves import draw_curves  # it imports matplotlib, which takes half a second
+    def write_pictures(self, drawn: Iterable[tuple[str, Figure]]) -> None:
+        """Write pictures, each under its name."""
+        from viz import figures  # it imports matplotlib, which takes half a second
 
-        with _telling_of(self.path), replacing(self.path / CURVES) as draft:
-            draw_curves(rows, draft)
+        for name, figure in drawn:
+            with _telling_of(self.path), replacing(self.path / name) as draft:
+                figures.save(figure, draft)
 
     def _write_text(self, name: str, text: str) -> None:
         with _telling_of(self.path), replacing(self.path / name) as draft:
@@ -106,4 +111,3 @@ def _next_free(parent: Path) -> Path:
             number += 1
         else:
             return path
-

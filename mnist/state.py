@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import nets
-from mnist import data
+from mnist import data, gradients
 from mnist.building import make_network, make_optimizer
 from mnist.config import TrainConfig
 from mnist.data import idx
@@ -29,12 +29,16 @@ from mnist.fields import from_json
 from nets import arrays, checkpoint
 from nets.files import in_short
 
-VERSION = 1
-
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l2_penalty", "seconds")
+VERSION = 2
 
 Row = Mapping[str, float]
 """An epoch in the history: a number for each column."""
+
+
+def columns(model: nets.Module) -> list[str]:
+    """Return the columns of the history of a network: what any has, and the norm of each layer's gradient."""
+    shared = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l2_penalty", "seconds"]
+    return [*shared, *gradients.columns(model)]
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def _decode(content: Any, tensors: Mapping[str, np.ndarray]) -> State:
     optimizer = make_optimizer(config, model)
     optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
 
-    history: list[Row] = [{name: row[name] for name in COLUMNS} for row in content["history"]]
+    history: list[Row] = [{name: row[name] for name in columns(model)} for row in content["history"]]
     for epoch, row in enumerate(history, 1):
         if row["epoch"] != epoch or not all(map(math.isfinite, row.values())):
             raise ValueError(f"its history has no sound epoch {epoch}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mnist import pictures
 from mnist.cli import parse, run
 from mnist.config import TrainConfig
 from mnist.evaluation import table
@@ -17,6 +18,7 @@ def main() -> int:
         epochs = f"{len(result.history)} of {result.config.epochs} epochs"
         print(f"interrupted after {epochs}; network and history are in, and --resume goes on with, {result.folder}")
         return 128 + result.signal
+    print(f"pictures: {', '.join(pictures.NAMES)}")
     print(f"test accuracy {result.test.accuracy:.2%}; everything is in {result.folder}")
     return 0
 

@@ -1,11 +1,11 @@
-"""Loss and accuracy of a network over a split, whole and by class."""
+"""Loss and accuracy of a network over a split, whole and by class, and its mistakes."""
 
 import numpy as np
 import pytest
 
 import nets
 from mnist.data import Split
-from mnist.evaluation import Evaluation, evaluate, table
+from mnist.evaluation import Evaluation, evaluate, table, worst_mistakes
 
 
 def model():
@@ -54,10 +54,97 @@ def test_a_network_that_always_says_3_is_right_about_the_3s(digits):
     assert found.loss == pytest.approx(np.log(9 + np.e) - 0.1, rel=1e-6)
 
 
+# ── mistakes ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def oracle(rows):
+    """Return a network and a split: to image i, labelled `rows[i][0]`, it gives the probabilities `rows[i][1]`.
+
+    In image i pixel i alone has ink, so that its logits are row i of the weights.
+    """
+    network = nets.MLP([784, 10], rng=np.random.default_rng(0))
+    weights = np.zeros((784, 10), np.float32)
+    for i, (_, probabilities) in enumerate(rows):
+        weights[i] = np.log(np.full(10, 1e-30))
+        for digit, p in probabilities.items():
+            weights[i, digit] = np.log(p)
+    network[0].weight.data = weights
+    images = 255 * np.eye(len(rows), 784, dtype=np.uint8)
+    return network, Split(images, np.array([label for label, _ in rows], np.uint8))
+
+
+ROWS = [
+    (3, {3: 0.9, 8: 0.1}),
+    (3, {3: 0.3, 8: 0.7}),
+    (4, {9: 0.999, 4: 0.001}),
+    (7, {1: 0.4, 2: 0.35, 7: 0.25}),
+    (9, {9: 1.0}),
+    (0, {6: 0.75, 0: 0.25}),
+]
+
+
+def test_the_confusion_matrix_has_a_row_for_each_label_and_a_column_for_each_answer():
+    expected = np.zeros((10, 10), int)
+    for label, answer in [(3, 3), (3, 8), (4, 9), (7, 1), (9, 9), (0, 6)]:
+        expected[label, answer] += 1
+    found = evaluate(*oracle(ROWS))
+    np.testing.assert_array_equal(found.confusion, expected)
+    assert found.mistakes == 4
+    assert found.accuracy == pytest.approx(2 / 6)
+
+
+def test_the_confusion_matrix_is_tensorflows(digits, tf):
+    network = model()
+    _, guesses = by_numpy(network, digits.train)
+    expected = tf.math.confusion_matrix(digits.train.labels, guesses, 10).numpy()
+    np.testing.assert_array_equal(evaluate(network, digits.train).confusion, expected)
+
+
+def test_the_worst_mistakes_are_those_in_which_the_true_digit_was_thought_least_of():
+    found = worst_mistakes(*oracle(ROWS), most=10)
+    assert [(m.row, m.label, m.guess) for m in found] == [(2, 4, 9), (3, 7, 1), (5, 0, 6), (1, 3, 8)]
+    np.testing.assert_allclose([m.p_label for m in found], [0.001, 0.25, 0.25, 0.3], rtol=1e-5)
+    np.testing.assert_allclose([m.p_guess for m in found], [0.999, 0.4, 0.75, 0.7], rtol=1e-5)
+    assert worst_mistakes(*oracle(ROWS), most=2) == found[:2]
+
+
+def test_the_worst_are_found_beyond_what_a_float_can_tell_from_nothing():
+    """Below e⁻⁷⁴⁵ a probability is 0, where its logarithm still tells which is less."""
+    rows = [(1, {7: 1.0}), (2, {7: 1.0}), (3, {7: 1.0})]
+    network, split = oracle(rows)
+    for i, (label, _) in enumerate(rows):
+        network[0].weight.data[i, label] = (-800, -1600, -1200)[i]
+    network[0].weight.data = network[0].weight.data
+    assert [m.row for m in worst_mistakes(network, split, 3)] == [1, 2, 0]
+
+
+def test_the_worst_mistakes_among_thousands_are_those_of_numpy(digits):
+    network = model()
+    x = digits.train.images / 255
+    x = np.maximum(x @ network[0].weight.data.astype(float) + network[0].bias.data, 0) @ network[2].weight.data
+    p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    y, rows = digits.train.labels, np.arange(len(x))
+    wrong = rows[p.argmax(axis=1) != y]
+    worst = wrong[np.argsort(p[wrong, y[wrong]])][:20]
+    found = worst_mistakes(network, digits.train, 20)
+    assert [m.row for m in found] == worst.tolist()
+    for mistake, row in zip(found, worst, strict=True):
+        assert mistake[1:] == pytest.approx((y[row], p[row].argmax(), p[row, y[row]], p[row].max()), rel=1e-4)
+
+
+def test_where_all_is_right_there_are_no_mistakes():
+    network, split = oracle([(3, {3: 0.9, 8: 0.1}), (9, {9: 1.0})])
+    assert worst_mistakes(network, split, 20) == []
+    assert evaluate(network, split).mistakes == 0
+
+
+# ── the table ───────────────────────────────────────────────────────────────────────────────────────────
+
+
 def test_the_table_has_a_row_for_each_class_and_one_for_all():
-    images = np.array([1000, 3, 1, 2, 3, 4, 5, 6, 7, 0])
-    right = np.array([995, 1, 0, 2, 3, 4, 5, 6, 7, 0])
-    rows = table(Evaluation(0.5, images, right)).splitlines()
+    confusion = np.diag([995, 1, 0, 2, 3, 4, 5, 6, 7, 0])
+    confusion[0, 7], confusion[1, 2], confusion[2, 1] = 5, 2, 1
+    rows = table(Evaluation(0.5, confusion)).splitlines()
     assert len(rows) == 12
     assert rows[0].split() == ["digit", "images", "right", "accuracy"]
     assert rows[1].split() == ["0", "1,000", "995", "99.50%"]

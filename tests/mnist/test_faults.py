@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from mnist import state
 from nets import checkpoint
@@ -30,7 +29,18 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors", "state.safetensors"]
+FILES = [
+    "config.json",
+    "confusion.png",
+    "curves.png",
+    "gradient_norms.png",
+    "history.csv",
+    "metrics.json",
+    "mistakes.png",
+    "model.safetensors",
+    "state.safetensors",
+    "weights.png",
+]
 EPOCHS = 60
 FLAGS = ["--dataset", "mnist-5k", "--layers", "784", "16", "10", "--epochs", EPOCHS, "--batch-size", "500"]
 KINDS = {
@@ -40,12 +50,16 @@ KINDS = {
 }
 """What is trained until which signal comes."""
 
+PICTURES = [name for name in FILES if name.endswith(".png")]
+END_OF_PNG = b"IEND\xaeB`\x82"
+
 WRITES = 8
 """Four files after each epoch: for each a moment when half of it is written, and one when it has taken its place."""
 
-TRAIN = """
+TRAIN = r"""
 import os, runpy, signal, sys
 from pathlib import Path
+from mnist.run_folder import RunFolder
 
 moment, number = map(int, sys.argv[1:3])
 del sys.argv[1:3]
@@ -65,7 +79,15 @@ def replace(draft, path):
     rename(draft, path)
     let_pass()
 
+def write_unrendered(folder, drawn):
+    from viz import figures
+    figures.save = lambda figure, path: path.write_bytes(1000 * b"." + b"IEND\xaeB`\x82")
+    write(folder, drawn)
+
 Path.replace = replace
+write = RunFolder.write_pictures
+if moment:  # a picture that may be cut in two need not be a good one
+    RunFolder.write_pictures = write_unrendered
 runpy.run_module("mnist.train", run_name="__main__", alter_sys=True)
 """
 
@@ -161,14 +183,15 @@ class Whole:
             assert json.loads((folder / "config.json").read_text())["epochs"] == EPOCHS
         if "metrics.json" in names:
             assert json.loads((folder / "metrics.json").read_text())["epochs"] == epoch
-        if "curves.png" in names:
-            assert imread(folder / "curves.png").ndim == 3
+        for name in names.intersection(PICTURES):
+            assert (folder / name).read_bytes().endswith(END_OF_PNG), name
         return epoch
 
     def assert_is(self, folder):
         """See that a folder holds this very run."""
         assert sorted(path.name for path in folder.iterdir()) == FILES
-        assert (folder / "model.safetensors").read_bytes() == (self.folder / "model.safetensors").read_bytes()
+        for name in ("model.safetensors", *PICTURES):
+            assert (folder / name).read_bytes() == (self.folder / name).read_bytes(), name
         assert history_of(folder) == history_of(self.folder)
         metrics = [json.loads((place / "metrics.json").read_text()) for place in (folder, self.folder)]
         assert metrics[0] | {"seconds": 0} == metrics[1] | {"seconds": 0}
@@ -201,7 +224,7 @@ def kill_again_and_again(number, whole, folder):
     done = train("--resume", folder)
     assert done.returncode == 0, done.stderr
     whole.assert_is(folder)
-    endings += [end(number, whole, folder, WRITES + moment, rng) for moment in (1, 2, 3, 4)]  # metrics and curves
+    endings += [end(number, whole, folder, WRITES + moment, rng) for moment in (1, 2, 3, 8, 11)]  # metrics, pictures
     done = train("--resume", folder)
     assert done.returncode == 0, done.stderr
     assert f"{folder}: {EPOCHS} of {EPOCHS} epochs were finished" in done.stdout
@@ -248,7 +271,7 @@ def chains(wholes, tmp_path_factory):
 def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(chains, number):
     kills = chains[number].result()
     print(f"{number.name} ended the run {kills} times")
-    assert kills >= 2 * WRITES + 4
+    assert kills >= 2 * WRITES + 5
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3, 4, 5])

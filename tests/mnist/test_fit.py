@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 import nets
 from autodiff import Tensor
@@ -20,8 +19,22 @@ from mnist.fit import batches
 from nets import checkpoint
 from nets.schedules import SCHEDULES
 
-FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors", "state.safetensors"]
+FILES = [
+    "config.json",
+    "confusion.png",
+    "curves.png",
+    "gradient_norms.png",
+    "history.csv",
+    "metrics.json",
+    "mistakes.png",
+    "model.safetensors",
+    "state.safetensors",
+    "weights.png",
+]
 COLUMNS = ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "l2_penalty", "seconds"]
+COLUMNS += ["gradient_norm.layers.0", "gradient_norm.layers.2"]
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def config(out, **settings):
@@ -128,7 +141,7 @@ def test_the_order_depends_on_seed_and_epoch_and_on_nothing_else():
 # ── what is written ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_run_leaves_its_six_files_and_no_drafts(finished):
+def test_a_run_leaves_its_files_and_no_drafts(finished):
     assert files_in(finished.folder) == FILES
 
 
@@ -189,11 +202,6 @@ def test_the_saved_network_is_the_trained_one(finished):
     for (name, a), (_, b) in zip(finished.model.named_parameters(), twin.named_parameters(), strict=True):
         np.testing.assert_array_equal(a.data, b.data, err_msg=name)
         assert a.dtype == np.float32
-
-
-def test_the_curves_are_a_picture_of_something(finished):
-    pixels = imread(finished.folder / "curves.png")[..., :3]
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
 
 
 def test_the_history_is_flushed_as_it_goes(tmp_path, monkeypatch):
@@ -396,7 +404,7 @@ def test_a_run_interrupted_in_its_first_epoch_keeps_the_network(tmp_path, monkey
     assert result.history == []
     assert json.loads((tmp_path / "metrics.json").read_text())["epochs"] == 0
     checkpoint.load(tmp_path / "model.safetensors")
-    assert "curves.png" not in files_in(tmp_path)
+    assert not [name for name in files_in(tmp_path) if name.endswith(".png")]
 
 
 def test_what_the_engine_raises_is_not_hidden(tmp_path, monkeypatch):

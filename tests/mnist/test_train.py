@@ -20,7 +20,18 @@ from nets import checkpoint
 
 ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("MNIST_DATA_DIR"))
-FILES = ["config.json", "curves.png", "history.csv", "metrics.json", "model.safetensors", "state.safetensors"]
+FILES = [
+    "config.json",
+    "confusion.png",
+    "curves.png",
+    "gradient_norms.png",
+    "history.csv",
+    "metrics.json",
+    "mistakes.png",
+    "model.safetensors",
+    "state.safetensors",
+    "weights.png",
+]
 ENGINES = ["autodiff", "manual", "tensorflow"]
 SMALL = ["--dataset", "mnist-5k", "--epochs", "1", "--layers", "784", "10"]
 
@@ -140,6 +151,8 @@ def test_the_course_and_the_result_are_printed(runs, engine):
     assert len(table.splitlines()) == 12
     assert accuracy in end
     assert str(folder) in end
+    assert all(name in end for name in FILES if name.endswith(".png"))
+    assert len(end.splitlines()) == 2
 
 
 @pytest.mark.parametrize("engine", ["autodiff", "manual"])
