@@ -46,7 +46,7 @@ def replace(function: FunctionType, node: Definition) -> None:
 
 
 def _in_no_file(function: FunctionType) -> FunctionType:
-    """Return the same function as if it had been typed in: machine code of that is not kept on disk, nor sought there."""
+    """Return the same function as if it had been typed in: its machine code is not kept on disk, nor sought there."""
     code = function.__code__.replace(co_filename="<mutant>")
     return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
 
