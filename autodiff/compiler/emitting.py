@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from autodiff.compiler.access import factor
 from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
-from autodiff.compiler.scalars import is_weak, literal, text
+from autodiff.compiler.scalars import is_choice, is_weak, literal, text
 from autodiff.compiler.scheduling import Stage
 from autodiff.compiler.units import (
     FLOATS,
@@ -24,7 +25,7 @@ from autodiff.graph import Operation, Value
 
 HEADER = '''import numpy as np
 
-from autodiff.compiler.runtime import array, part_of, piece, place, sigmoid, softplus
+from autodiff.compiler.runtime import array, erf, part_of, piece, place, sigmoid, softplus, uniform_at
 from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
 '''
 
@@ -157,8 +158,9 @@ class _Writer:
     def _product(self, unit: Product) -> list[str]:
         factors = []
         for value in unit.operation.inputs:
-            stored, transposed = self._plan.access.factor(value)
-            factors.append(self._name(stored) + (".T" if transposed else ""))
+            stored, shape, transposed = factor(value)
+            reshaped = "" if stored.shape == shape else f".reshape({shape})"
+            factors.append(self._name(stored) + reshaped + (".T" if transposed else ""))
         out = unit.operation.output
         kind = "columns" if unit.axis == 1 else "rows"
         limits = f"0, {out.shape[0]}" if unit.axis is None else "lo, hi"
@@ -187,14 +189,18 @@ class _Writer:
 
     def _element(self, operation: Operation, counters: Index) -> list[str]:
         """Write what an element-wise operation does to one element."""
-        out = operation.output
+        out, lines = operation.output, []
         if is_view(operation):
             expression = read(operation, counters, self._load)
         else:
             operands = [self._load(v, broadcast(counters, v.shape, out.shape)) for v in operation.inputs]
+            if is_choice(operation):  # what is read in any case need not wait for the choice, and goes by vectors
+                for i in [i for i, operand in enumerate(operands) if "[" in operand]:
+                    lines.append(f"{(name := self._new('t'))} = {operands[i]}")
+                    operands[i] = name
             expression = text(operation, operands)
         register = self._registers[out.id] = self._new("t")
-        lines = [f"{register} = {expression}  # {_comment(operation)}"]
+        lines.append(f"{register} = {expression}  # {_comment(operation)}")
         if out.id in self._plan.stored:
             lines.append(f"{self._place(out, counters)} = {register}")
         return lines

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
+from numba import carray, njit, types  # type: ignore[attr-defined]
+from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
+from autodiff.kernels.cache import SealedCache
+from autodiff.kernels.compiled_random import uniform_at
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["array", "part_of", "piece", "place", "sigmoid", "softplus"]
+__all__ = ["array", "erf", "part_of", "piece", "place", "sigmoid", "softplus", "uniform_at"]
 
 GRAIN = 16
 """Rows or columns that are not parted: whole tiles of the matrix product, and a cache line of float32."""
 
 SIGNATURE = types.void(types.int64, types.int64, types.CPointer(types.int64))  # type: ignore[no-untyped-call]
 
-piece: Callable[[Callable[..., None]], Any] = cfunc(SIGNATURE, cache=True, error_model="numpy")
-"""Compile a function `(part, parts, memory)`: it does one of so many parts, and finds its arrays at the addresses in
-`memory`."""
+
+def piece(function: Callable[..., None]) -> Any:
+    """Compile a function `(part, parts, memory)`: it does one of so many parts, and finds its arrays at the addresses
+    in `memory`.
+    """
+    compiling: Any = CFunc
+    compiled_function = compiling(function, (SIGNATURE.args, SIGNATURE.return_type), {}, {"error_model": "numpy"})
+    compiled_function._cache = SealedCache(function)
+    compiled_function.compile()
+    return compiled_function
 
 
 def _as_pointer(typing: Any, address: Any) -> Any:
@@ -73,3 +84,9 @@ def sigmoid(a: float) -> float:
 def softplus(a: float) -> float:
     """log(1 + eᵃ), without overflow."""
     return np.maximum(a, type(a)(0)) + np.log1p(np.exp(-np.abs(a)))
+
+
+@compiled
+def erf(a: float) -> float:
+    """The error function."""
+    return type(a)(math.erf(a))

@@ -13,6 +13,7 @@ TEXT = {
     "divide": "{0} / {1}",
     "negative": "-{0}",
     "power": "np.power({0}, {1})",
+    "erf": "erf({0})",
     "exp": "np.exp({0})",
     "expm1": "np.expm1({0})",
     "log": "np.log({0})",
@@ -55,6 +56,11 @@ def is_elementwise(operation: Operation) -> bool:
         return True
     known = operation.primitive.name in TEXT and operation.output.dtype in (np.float32, np.float64, bool)
     return known and all(v.dtype.kind in "iub" or v.dtype in (np.float32, np.float64) for v in operation.inputs)
+
+
+def is_choice(operation: Operation) -> bool:
+    """Whether an operation gives one operand or another."""
+    return " if " in TEXT[operation.primitive.name]
 
 
 def text(operation: Operation, operands: list[str]) -> str:
