@@ -53,17 +53,17 @@ def lesson_of(word: str) -> Lesson:
 
 def list_all() -> None:
     """Print the lessons and how to go on."""
+    from rich.console import Console
     from rich.table import Table
 
     from mnist.lessons.script import lessons
-    from mnist.lessons.walk import new_console
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(justify="right", style="bold")
     table.add_column()
     for lesson in lessons():
         table.add_row(str(lesson.number), f"[bold]{lesson.title}[/]\n{lesson.idea}")
-    console = new_console()
+    console = Console()
     console.print(table)
     console.print(f"\nBegin with [bold]{COMMAND} 1[/]; then [bold]{COMMAND} museum[/] shows the classic mistakes.")
 
@@ -79,9 +79,11 @@ def take(config: LessonsConfig) -> None:
                 write(lesson, path)
                 print(path)
         return
-    from mnist.lessons.walk import Walk, new_console
+    from rich.console import Console
 
-    Walk(lesson, config.out, new_console()).run()
+    from mnist.lessons.walk import Walk
+
+    Walk(lesson, config.out, Console()).run()
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ print("probabilities", A.round(3), "  total", A.sum())
 # %% [markdown]
 # ## How bad is it?
 #
-# Say the truth is class 1. The **cross-entropy** is −log of the probability that the truth was given: 0 if
+# Say the truth is class 1 (we count from 0). The **cross-entropy** is −log of the probability that the truth was given: 0 if
 # it got 1, and the more the less it got. It is the measure of surprise: who calls the true class impossible
 # is infinitely surprised.
 
@@ -69,11 +69,12 @@ print("A − Y:     ", (A - Y).round(4), "  total", abs((A - Y).sum()).round(12)
 # mistakes alone.
 #
 # Nobody told the engine about A − Y. It has the rules of log_softmax and of picking an entry, and they
-# combine to this. It can say so itself: the last lines of the backward half, simplified.
+# combine to this. It can say so itself, if it is asked to simplify (c holds the label, m is the number of
+# rows):
 
 # %%
-graph = ad.trace(ad.value_and_grad(lambda z: nets.cross_entropy(z, np.array([1]))), ad.Tensor(logits[None], name="z"))
-print(graph.equations(simplify=True))
+loss_and_slopes = ad.value_and_grad(lambda z: nets.cross_entropy(z, np.array([1])))
+print(ad.trace(loss_and_slopes, ad.Tensor(logits[None], name="z")).equations(simplify=True))
 
 # %% [markdown]
 # ## On real digits

@@ -37,7 +37,8 @@ from viz.figures import BLUE, new_figure
 model = nets.MLP([784, 32, 10], rng=np.random.default_rng(0), dtype=np.float64)
 W1, b1, W2, b2 = (parameter.data for parameter in model.parameters())
 X, labels = digits_5k.load().train.batch(slice(64), np.float64)
-X, labels = (rows[witnesses.clear_of_kinks(model, X)] for rows in (X, labels))  # none within rounding of relu's corner
+clear = witnesses.clear_of_kinks(model, X)  # of images whose Z1 is within rounding of relu's corner
+X, labels = X[clear], labels[clear]
 m = len(X)
 
 Z1 = X @ W1 + b1
@@ -68,7 +69,8 @@ dZ2 = (A2 - Y) / m
 dW2, db2 = A1.T @ dZ2, dZ2.sum(axis=0)
 dZ1 = (dZ2 @ W2.T) * (Z1 > 0)
 dW1, db1 = X.T @ dZ1, dZ1.sum(axis=0)
-mine = {"loss": loss, "layers.0.weight": dW1, "layers.0.bias": db1, "layers.2.weight": dW2, "layers.2.bias": db2}
+mine = {"layers.0.weight": dW1, "layers.0.bias": db1, "layers.2.weight": dW2, "layers.2.bias": db2}
+mine["loss"] = loss
 print({name: np.shape(array) for name, array in mine.items()})
 
 # %% [markdown]
@@ -141,7 +143,8 @@ left.imshow(np.abs(dW1).sum(axis=1).reshape(28, 28), cmap="Blues")
 left.set(title="how much the weights of each pixel want to move", xticks=[], yticks=[])
 left.title.set_fontsize(9)
 right.bar(range(len(errors)), [max(each) for each in errors.values()], color=BLUE)
-right.set(yscale="log", xticks=range(len(errors)), xticklabels=list(errors), title="how far from the engine, at most")
+right.set(yscale="log", xticks=range(len(errors)), xticklabels=list(errors))
+right.set(title="how far from the engine, at most")
 right.title.set_fontsize(9)
 show(figure, "10_witnesses")
 

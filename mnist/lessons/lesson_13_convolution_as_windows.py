@@ -90,8 +90,8 @@ point(convolution, "product = ad.matmul(")
 layer = nets.Conv2d(1, 2, 3, rng=np.random.default_rng(0), dtype=np.float64)
 layer.weight.data = np.stack([down, down.T])[:, None]
 same = layer(image[None, None].astype(np.float64)).data[0]
-print("the layer's result less ours, at most:", np.abs(same - np.moveaxis(found, -1, 0)).max())
-ad.check_gradients(lambda x, w: nets.conv2d(x, w), image[None, None, 8:16, 8:16].astype(np.float64), layer.weight.data)
+print("the layer's result less ours, at most:", np.abs(same - found.transpose(2, 0, 1)).max())
+ad.check_gradients(nets.conv2d, image[None, None, 8:16, 8:16], layer.weight.data)
 print("its gradients agree with trying, to the second order")
 
 # %% [markdown]
@@ -115,7 +115,8 @@ class Through(nets.Module):
         return self.decide(ad.flatten(found, 1))
 
 
-for name, make in {"hidden layer": lambda rng: nets.MLP([784, 22, 10], rng=rng), "windows": Through}.items():
+networks = {"hidden layer": lambda rng: nets.MLP([784, 22, 10], rng=rng), "windows": Through}
+for name, make in networks.items():
     rng = np.random.default_rng(0)
     model = make(rng)
     optimizer = nets.SGD(model.parameters(), lr=0.05, momentum=0.9)
@@ -126,7 +127,8 @@ for name, make in {"hidden layer": lambda rng: nets.MLP([784, 22, 10], rng=rng),
         loss.backward()
         optimizer.step()
     weights = sum(parameter.size for parameter in model.parameters())
-    print(f"{name:12} {weights:,} weights: {evaluate(model, digits.test).accuracy:.1%} of the test images read rightly")
+    accuracy = evaluate(model, digits.test).accuracy
+    print(f"{name:12} {weights:,} weights: {accuracy:.1%} of the test images read rightly")
 
 # %% [markdown]
 # ## Exercise

@@ -12,8 +12,8 @@ import numpy as np
 
 import nets
 from mnist.data import Split, digits_5k
+from mnist.engines import by_autodiff
 from mnist.evaluation import evaluate, table, worst_mistakes
-from mnist.fit import _make_steps, batches
 from mnist.lessons.exercises.exercise_15 import exercise
 from mnist.lessons.showing import point, show
 from nets import manual
@@ -48,7 +48,8 @@ show(figure, "15_ten_digits")
 # be better, the accuracy on the images trained on, or on those never seen? By how much?
 
 # %%
-model = nets.MLP([784, 64, 10], rng=np.random.default_rng(0))
+rng = np.random.default_rng(0)
+model = nets.MLP([784, 64, 10], rng=rng)
 optimizer = nets.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
 
@@ -67,8 +68,9 @@ def measure(epoch):
 
 history = [measure(0)]
 for epoch in range(1, 9):
-    for rows in batches(len(digits.train), 64, 0, epoch):
-        x, y = digits.train.batch(rows)
+    order = rng.permutation(len(digits.train))
+    for start in range(0, len(order), 64):
+        x, y = digits.train.batch(order[start : start + 64])
         loss = nets.cross_entropy(model(x), y)
         optimizer.zero_grad()
         loss.backward()
@@ -87,7 +89,7 @@ print(table(evaluate(model, digits.test)))
 # %% [markdown]
 # ## Look at the mistakes
 #
-# A number such as 94 % says little. Look: some of the worst are hard for you, too.
+# An accuracy alone says little. Look: some of the worst are hard for you, too.
 
 # %%
 evaluation = evaluate(model, digits.test)
@@ -104,7 +106,7 @@ show(draw_mistakes(shown, evaluation.mistakes, len(digits.test)), "15_mistakes")
 # survive a crash, a schedule for the rate, and pictures. Its heart is this line, and the loop around it:
 
 # %%
-point(_make_steps, "loss = engine(model, x, y)")
+point(by_autodiff, "loss = nets.cross_entropy(model(x), y)")
 point(Split.batch, "np.divide(self.images[rows], 255")
 
 # %% [markdown]

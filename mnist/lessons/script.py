@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 _FOLDER = Path(__file__).parent
 _QUESTION = "**Predict.**"
 _CHECK = "exercise.check("
+_TELLING = ("print(", "show(", "point(")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Cell:
     def asks(self) -> bool:
         """Whether the next cell answers a question that this one asks."""
         return not self.is_code and _QUESTION in self.text
+
+    @property
+    def tells(self) -> bool:
+        """Whether this prints or draws something, which takes a while to look at."""
+        return self.is_code and any(word in self.text for word in _TELLING)
 
     @property
     def is_exercise(self) -> bool:

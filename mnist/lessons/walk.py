@@ -15,14 +15,8 @@ from rich.syntax import Syntax
 from mnist.lessons.script import Cell, Lesson
 from mnist.lessons.showing import saving_in, writing
 
-_WIDTH = 100
-
-
-def new_console() -> Console:
-    """Return a console no wider than prose can be read."""
-    console = Console()
-    console.width = min(console.width, _WIDTH)
-    return console
+WIDTH = 92
+"""Of prose, at most; code may be wider."""
 
 
 def pause(console: Console, told: str) -> None:
@@ -52,7 +46,7 @@ class Walk:
         before: Cell | None = None
         with saving_in(self.folder):
             for cell in self.lesson.cells:
-                if before and before.is_code and not cell.is_code:
+                if before and before.tells and not cell.is_code:
                     pause(self.console, "Enter goes on")
                 self._show(cell)
                 before = cell
@@ -60,7 +54,7 @@ class Walk:
     def _show(self, cell: Cell) -> None:
         self.console.print()
         if not cell.is_code:
-            self.console.print(Markdown(cell.text))
+            self.console.print(Markdown(cell.text), width=min(self.console.width, WIDTH))
             if cell.asks:
                 pause(self.console, "Say it aloud or write it down; Enter shows the answer")
             return

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from mnist.errors import UserError
 from mnist.lessons.museum import numbers, reading, training
 from mnist.lessons.museum.exhibit import Exhibit
-from mnist.lessons.walk import new_console, pause
+from mnist.lessons.walk import pause
 
 EXHIBITS: dict[str, Exhibit] = {
     exhibit.name: exhibit
@@ -37,7 +38,7 @@ def visit(names: Sequence[str], folder: Path) -> None:
     Raises:
         UserError: there is no such exhibit.
     """
-    console = new_console()
+    console = Console()
     for name in names:
         if name not in EXHIBITS:
             raise UserError(f"museum {name}: no such exhibit; there are {', '.join(EXHIBITS)}")

@@ -19,6 +19,7 @@ import viz
 from autodiff import explain
 from autodiff.graph import Graph
 from mnist.lessons.showing import saving_in, show
+from mnist.lessons.walk import WIDTH
 
 Numbers = Mapping[str, Any]
 
@@ -57,7 +58,7 @@ class Exhibit:
 
     def present(self, console: Console, folder: Path, pause: Callable[[str], None]) -> None:
         """Show the story and the graph, then, after a pause, the numbers, the test and the cure."""
-        console.print(Markdown(f"# {self.title}\n\n{self.story}"))
+        console.print(Markdown(f"# {self.title}\n\n{self.story}"), width=min(console.width, WIDTH))
         graph = self.graph()
         console.print(f"\n{escape(explain.equations(explain.simplify(graph)))}\n", highlight=False)
         with saving_in(folder):

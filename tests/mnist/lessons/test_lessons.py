@@ -97,6 +97,13 @@ def test_the_cells_of_a_lesson_know_their_lines(lesson):
     assert [cell.line for cell in lesson.cells] == sorted({cell.line for cell in lesson.cells})
 
 
+def test_a_message_of_the_engine_names_the_line_of_the_lesson(tmp_path, capsys):
+    lesson = lesson_of(8)
+    Walk(lesson, tmp_path, Console(file=io.StringIO())).run()
+    number, text = re.search(rf"{lesson.path.name}:(\d+) \((.+?\(\))\)", capsys.readouterr().out).groups()
+    assert lesson.path.read_text(encoding="utf-8").splitlines()[int(number) - 1].strip() == text
+
+
 def test_a_lesson_is_a_script(tmp_path):
     result = subprocess.run(
         [sys.executable, str(lesson_of(1).path)],
@@ -146,7 +153,8 @@ def test_on_a_terminal_a_walk_waits_after_each_question_and_each_result(monkeypa
     Walk(lesson, tmp_path, console).run()
     assert sum("shows the answer" in prompt for prompt in told) == sum(cell.asks for cell in lesson.cells)
     pairs = zip(lesson.cells, lesson.cells[1:], strict=False)
-    results = sum(before.is_code and not after.is_code for before, after in pairs)
+    results = sum(before.tells and not after.is_code for before, after in pairs)
+    assert 5 < results < len(lesson.cells) / 2
     assert sum("goes on" in prompt for prompt in told) == results
 
 
