@@ -42,8 +42,8 @@ def pass_on(variable, cotangent, totals):
 # %% [markdown]
 # (In place of `slope(z, x)`, which asks from x's side, `pass_on` starts at the result and hands slopes
 # backward. What arrives at a number is called its **cotangent**: the slope of the final result by that
-# number. `node.primitive.rules` has a rule for each operand; each is given the cotangent, the result and the
-# operands, and returns what to hand on, as in lesson 2.)
+# number. `node.primitive.rules` has a rule for each operand; each is given the cotangent, the result and
+# the operands, and returns what to hand on, as in lesson 2.)
 #
 # **Predict.** With 3 doublings the result is 2·2·2 = 8 times x, and the tape has 3 lines. How many visits
 # does `pass_on` make? And with 12 doublings, 12 lines: about 12, about 150, or more than 8,000?

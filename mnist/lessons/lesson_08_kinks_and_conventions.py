@@ -94,8 +94,8 @@ print("slopes:", x.grad.data)
 # The cure is to keep bad numbers out of the branch *before* it computes: **where on the inside, and where
 # on the outside.**
 #
-# `with ad.anomaly():` finds such a place for you. (It writes the rule of y = √a as a formula: ā is the cotangent of
-# a, and ȳ that of y, which we called g.)
+# `with ad.anomaly():` finds such a place for you. (It writes the rule of y = √a as a formula: ā is the
+# cotangent of a, and ȳ that of y, which we called g.)
 
 # %%
 try:

@@ -31,9 +31,9 @@ print("probabilities", A.round(3), "  total", A.sum())
 # %% [markdown]
 # ## How bad is it?
 #
-# Say the truth is class 1 (we count from 0). The **cross-entropy** is −log of the probability that the truth was given: 0 if
-# it got 1, and the more the less it got. It is the measure of surprise: who calls the true class impossible
-# is infinitely surprised.
+# Say the truth is class 1 (we count from 0). The **cross-entropy** is −log of the probability that the
+# truth was given: 0 if it got 1, and the more the less it got. It is the measure of surprise: who calls the
+# true class impossible is infinitely surprised.
 
 # %%
 for p in (1.0, 0.9, 0.5, 0.1, 0.001):
