@@ -361,6 +361,7 @@ WRONG = {
         (lambda g, shape: by_loops(g, shape) * np.prod(shape) / g.size, "mean"),
         (lambda g, shape: g[tuple(slice(0, n) for n in (1,) * (g.ndim - len(shape)) + shape)].reshape(shape), "picks"),
         (lambda g, shape: g, "still"),
+        (lambda g, shape: 2 * by_loops(g, shape), "the sum over copies is"),
     ],
     7: [
         (lambda G, X, W: (G @ W.T, G.T @ X, G.sum(axis=0)), "shape of W.T"),
