@@ -37,7 +37,7 @@ from viz.figures import BLUE, new_figure
 model = nets.MLP([784, 32, 10], rng=np.random.default_rng(0), dtype=np.float64)
 W1, b1, W2, b2 = (parameter.data for parameter in model.parameters())
 X, labels = digits_5k.load().train.batch(slice(64), np.float64)
-clear = witnesses.clear_of_kinks(model, X)  # of images whose Z1 is within rounding of relu's corner
+clear = witnesses.clear_of_kinks(model, X)  # false for an image on the very corner of a relu
 X, labels = X[clear], labels[clear]
 m = len(X)
 
@@ -129,9 +129,9 @@ for name in by_engine:
     print(f"{name:16} {error:.1e}", "← wrong" if error > 1e-9 else "")
 
 # %% [markdown]
-# The table even says where: everything before the first layer's weights agrees, so the mistake lies between
-# the two layers. `python -m mnist.check` does this for any network, in both precisions, and names who
-# stands alone.
+# The table even says where: all that comes before the first layer on the way back agrees, so the mistake
+# lies between the two layers. `python -m mnist.check` does this for any network, in both precisions, and
+# names who stands alone.
 #
 # A picture of the first layer's gradient: each pixel's slope, added up over the units. Pixels at the rim
 # are always 0, so their weights never move.

@@ -23,7 +23,7 @@ from viz.figures import new_figure
 # `create_graph=True` somebody does:
 
 # %%
-x = ad.Tensor(2.0, requires_grad=True)
+x = ad.Tensor(3.0, requires_grad=True)
 y = x * x * x
 y.backward(create_graph=True)
 slope = x.grad
@@ -37,12 +37,12 @@ print("slope of the slope, 6·x:", x.grad.item())
 # `ad.grad(f)` is a function that gives the slope of f, and does all this by itself. Since it takes and
 # gives Tensors as any function does, it can be given to `ad.grad` again.
 #
-# **Predict.** f is x³. What are f′, f″, f‴ and f⁗ (the fourth) at x = 2?
+# **Predict.** f is x³. What are f′, f″, f‴ and f⁗ (the fourth) at x = 4?
 
 # %%
 f = lambda x: x**3
 for order in range(5):
-    print(f"order {order}: {f(ad.Tensor(2.0)).item():g}")
+    print(f"order {order}: {f(ad.Tensor(4.0)).item():g}")
     f = ad.grad(f)
 
 # %% [markdown]
