@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import jupytext
+from jinja2 import DictLoader
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
@@ -14,6 +15,18 @@ from mnist.lessons.script import Lesson
 from mnist.lessons.showing import writing
 
 _MOST_SECONDS = 120
+
+_TEMPLATE = """
+{% extends 'lab/index.html.j2' %}
+{% block output_group %}
+{% if 'answer' in cell.metadata.tags %}
+<details style="margin: 1em 5em"><summary>Say it aloud or write it down; click to see the answer</summary>
+{{ super() }}
+</details>
+{% else %}{{ super() }}{% endif %}
+{% endblock %}
+"""
+"""nbconvert's own, but what answers a question is folded."""
 
 
 def write_notebook(lesson: Lesson, path: Path) -> None:
@@ -32,8 +45,9 @@ def write_page(lesson: Lesson, path: Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    # Nothing is fetched from the network: the lessons need neither MathJax nor widgets.
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")  # type: ignore[no-untyped-call]
+    nothing_fetched = {"mathjax_url": "", "require_js_url": "", "jquery_url": ""}  # no lesson needs any of them
+    loaders, template = [DictLoader({"lesson.html.j2": _TEMPLATE})], "lesson.html.j2"
+    exporter = HTMLExporter(extra_loaders=loaders, template_file=template, **nothing_fetched)  # type: ignore[no-untyped-call]
     html, _ = exporter.from_notebook_node(executed(lesson))
     with writing(path):
         path.write_text(html, encoding="utf-8")

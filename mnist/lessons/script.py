@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import jupytext
@@ -76,9 +77,12 @@ class Lesson:
             yield Cell(cell.source, is_code, line)
 
     def notebook(self) -> NotebookNode:
-        """Return the lesson as a Jupyter notebook of which no cell has been run."""
+        """Return the lesson as a Jupyter notebook, nothing of it run. What answers a question is tagged `answer`."""
         notebook: NotebookNode = jupytext.read(self.path, fmt="py:percent")
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        for before, cell in pairwise(notebook.cells):
+            if _QUESTION in before.source:
+                cell.metadata["tags"] = ["answer"]
         return notebook
 
     def exercise(self) -> str:

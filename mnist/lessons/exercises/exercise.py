@@ -24,14 +24,13 @@ class Exercise:
     hints: tuple[str, ...]
     moral: str
 
-    def check(self, answer: Any) -> bool:
-        """Print what is wrong with an answer, or that it is right; return whether it is."""
+    def check(self, answer: Any) -> None:
+        """Print what is wrong with an answer, or that it is right."""
         complaint = self.complaint(answer)
         if complaint is None:
             print(f"Right. {self.moral}")
         else:
             print(f"Not yet: {complaint}\n(exercise.hint(1) … exercise.hint({len(self.hints)}) say more and more.)")
-        return complaint is None
 
     def complaint(self, answer: Any) -> str | None:
         """Return what is wrong with an answer, None if nothing is."""

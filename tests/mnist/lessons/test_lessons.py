@@ -141,7 +141,12 @@ def test_a_notebook_is_written_with_nothing_run(monkeypatch, tmp_path, capsys):
 def test_a_page_has_what_the_cells_gave(monkeypatch, tmp_path, capsys):
     path = tmp_path / "lesson.html"
     assert run(monkeypatch, "1", "--html", str(path)) == 0
-    assert "slope by x: 1.0100075033995546" in path.read_text(encoding="utf-8")
+    page = path.read_text(encoding="utf-8")
+    folded = r"(.*)<details[^>]*><summary>[^<]*</summary>(.*)</details>(.*)"
+    before, answer, after = re.search(folded, page, re.DOTALL).groups()
+    assert "slope by x: 1.0100075033995546   with pen and paper" in answer
+    assert "the result moves by 0.0010099" in before
+    assert "x⁵ at 3 is 243.0" in after
 
 
 def test_on_a_terminal_a_walk_waits_after_each_question_and_each_result(monkeypatch, tmp_path):
