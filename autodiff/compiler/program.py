@@ -21,6 +21,7 @@ from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
+from autodiff.compiler.splitting import splitting
 from autodiff.compiler.tracing import MisfitError
 from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
 from autodiff.graph import Graph, Operation, Value
@@ -32,6 +33,7 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
     "constants": constants,
     "algebra": algebra,
     "common_subexpressions": common_subexpressions,
+    "splitting": splitting,
 }
 """What is done to a graph before it is compiled, in this order; any of them may be left out."""
 
