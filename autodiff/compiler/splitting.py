@@ -36,7 +36,7 @@ def splitting(graph: Graph) -> Graph:
             return None
         a, W = operation.inputs
         is_own = W.id in updated and W.operation is None and sum(value is W for value in factors) == 1
-        if not (is_own and pays(a.shape[0], *W.shape, W.dtype.itemsize)):
+        if not (is_own and pays(a.shape[0], W)):
             return None
         parts = rewriter.write(PARTIAL_PRODUCTS, *inputs)
         total = rewriter.do("getitem", parts, index=0)
@@ -47,9 +47,10 @@ def splitting(graph: Graph) -> Graph:
     return rewritten(graph, split)
 
 
-def pays(m: int, k: int, n: int, itemsize: int) -> bool:
-    """Whether it pays to split the product of (m, k) and (k, n): the parts' sums must not outweigh the parameter."""
-    return k * n * itemsize >= LARGE and m * k * n >= AWAKE_FROM and m * PARTS <= k
+def pays(m: int, W: Value) -> bool:
+    """Whether it pays to split the product of (m, k) and W (k, n): the parts' sums must not outweigh the parameter."""
+    k, n = W.shape
+    return k * n * W.dtype.itemsize >= LARGE and m * k * n >= AWAKE_FROM and m * PARTS <= k
 
 
 def _partial_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
