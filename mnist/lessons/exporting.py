@@ -20,7 +20,8 @@ _TEMPLATE = """
 {% extends 'lab/index.html.j2' %}
 {% block output_group %}
 {% if 'answer' in cell.metadata.tags %}
-<details style="margin: 1em 6.5em; font-family: sans-serif"><summary>Say it aloud or write it down; click to see the answer</summary>
+<details style="margin: 1em 6.5em; font-family: sans-serif">
+<summary>Say it aloud or write it down; click to see the answer</summary>
 {{ super() }}
 </details>
 {% else %}{{ super() }}{% endif %}
@@ -57,7 +58,8 @@ def executed(lesson: Lesson) -> NotebookNode:
     """Return the lesson as a notebook run from top to bottom; raise CellExecutionError where a cell fails."""
     notebook = lesson.notebook()
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"timeout": _MOST_SECONDS, "coalesce_streams": True, "extra_arguments": ["--log-level=ERROR"]}
-        client = NotebookClient(notebook, resources={"metadata": {"path": folder}}, **settings)
+        client = NotebookClient(notebook, timeout=_MOST_SECONDS, coalesce_streams=True)
+        client.resources = {"metadata": {"path": folder}}
+        client.extra_arguments = ["--log-level=ERROR"]
         client.execute()
     return notebook
