@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -23,7 +23,7 @@ _NEEDS = ("rich", "jupytext", "nbclient", "nbconvert", "ipykernel")
 class LessonsConfig:
     """Walk through a lesson on the engine, or through the museum of bugs. Without a word it lists them all."""
 
-    what: tyro.conf.Positional[tuple[str, ...]] = ()
+    what: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="LESSON")] = ()
     """The number of a lesson; or museum, and the name of an exhibit."""
     notebook: Path | None = None
     """Write the lesson to this file instead, as a Jupyter notebook."""

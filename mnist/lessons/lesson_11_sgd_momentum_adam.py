@@ -94,8 +94,8 @@ axes.legend()
 show(figure, "11_three_ways_down")
 
 # %% [markdown]
-# On a smooth valley with well-chosen rates plain SGD is not bad at all. What the others buy is that they
-# forgive a badly chosen rate, and a landscape whose steepness changes. Each is a few lines of the engine:
+# On a smooth valley with well-chosen rates plain SGD is not bad at all. What the others buy shows where
+# steepness changes from place to place, and from one weight to the next. Each is a few lines:
 
 # %%
 point(nets.SGD.update, 'v = state["velocity"] =')
@@ -107,8 +107,9 @@ point(nets.Adam, "θ -= (lr / (1 - β1**t)) * m")
 # ## On digits
 #
 # 300 steps on batches of 64 of the 5,000 digits, a network 784-64-10, and the share of the test images that
-# is read rightly: at a sensible rate, at ten times that, and at a hundred times. Before you run it: which
-# will stand it best?
+# is read rightly: at a sensible rate, at ten times that, and at a hundred times.
+#
+# **Predict.** Which of the three will stand it best?
 
 # %%
 digits = digits_5k.load()

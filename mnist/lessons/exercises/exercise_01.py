@@ -20,7 +20,7 @@ def _judge(divide: Any) -> None:
         demand(close(by_a, due_a), f"the slope by a {at} is {by_a:g}. If a grows by 1, a / b grows by {due_a:g}")
         demand(
             not close(by_b, -due_b),
-            "the slope by b has the wrong sign: with more to share among (a and b positive), each gets less",
+            "the slope by b has the wrong sign: the more share a cake, the less each gets (for a and b above 0)",
         )
         demand(not close(by_b, -1 / b**2), "the slope by b forgets a: twice as much a falls twice as fast")
         demand(close(by_b, due_b), f"the slope by b {at} is {by_b:g}. Trying gives {_tried(a, b):.4f}")

@@ -44,6 +44,8 @@ class Exhibit:
     wrong: str
     right: str
     """The line that makes the mistake, and the one that cures it."""
+    lesson: int | None = None
+    """The number of the lesson that explains why."""
 
     def compared(self) -> list[tuple[str, str, str]]:
         """Return what is looked at, its right value and its wrong one, each in words."""
@@ -72,6 +74,8 @@ class Exhibit:
         console.print(f"\nCaught by [bold]{escape(self.caught_by)}[/]\n", highlight=False, soft_wrap=True)
         diff = "".join(f"{sign} {line}\n" for sign, line in (("-", self.wrong), ("+", self.right)))
         console.print(Syntax(diff, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
+        if self.lesson:
+            console.print(f"Why it must be so: [bold]python -m mnist.lessons {self.lesson}[/]", highlight=False)
 
 
 def _told(value: Any) -> str:

@@ -41,6 +41,7 @@ def _entropy_graph() -> ad.Graph:
 NAIVE_SOFTMAX = Exhibit(
     name="naive-softmax",
     title="Softmax as it stands in the book",
+    lesson=9,
     story=(
         "exp(z) / Σ exp(z), and then the logarithm: right for small logits, for those of the first hundred steps, "
         "and in every test with numbers around 1. Later the network grows sure of itself, and exp(800) is infinite."
@@ -120,6 +121,7 @@ def _maximum_numbers() -> Numbers:
 RELU_BY_MAXIMUM = Exhibit(
     name="relu-by-maximum",
     title="relu written as maximum(x, 0)",
+    lesson=8,
     story=(
         "The same function, and yet another gradient: at 0 there is a tie, and `maximum` gives the gradient to its "
         "first operand. Zeros are no rarity: biases start at 0, so on an image all black every unit of the first "
@@ -172,6 +174,7 @@ def _hollow() -> AbstractContextManager[Any]:
 HOLLOW_CHECK = Exhibit(
     name="hollow-check",
     title="A checker that compares nothing",
+    lesson=10,
     story=(
         "`zip` gives an iterator. The first line that goes through it, to compare shapes, uses it up; the loop "
         "below then compares nothing, and whatever compares nothing passes. `np.allclose([], [])` is True as well, "

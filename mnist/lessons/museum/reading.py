@@ -40,6 +40,7 @@ def _overwrite_numbers() -> Numbers:
 OVERWRITE = Exhibit(
     name="overwrite",
     title="= for +=",
+    lesson=4,
     story=(
         "A number that is used twice receives two contributions on the way back. Here the second overwrites the "
         "first. Everything that is used only once still has the right gradient, so small examples pass; a network "
@@ -90,6 +91,7 @@ def _depth_numbers() -> Numbers:
 DEPTH_FIRST = Exhibit(
     name="depth-first",
     title="Depth first for topological order",
+    lesson=3,
     story=(
         "The walk back goes down one arm to the end before it looks at the other, and visits each number once. So a"
         " number has its turn before all that was made from it has reported; what comes later is lost. Chains come "
@@ -120,6 +122,7 @@ def _broadcast_numbers() -> Numbers:
 NO_UNBROADCASTING = Exhibit(
     name="no-unbroadcasting",
     title="Broadcasting that is not undone",
+    lesson=6,
     story=(
         "A row was copied to each line of a table; on the way back nobody adds the copies up. The gradient has the "
         "table's shape. The worst of it: `b -= lr * gradient` broadcasts again, so that b silently becomes a table "
@@ -160,6 +163,7 @@ def _normalise(x: ad.Tensor) -> None:
 CHANGED_IN_PLACE = Exhibit(
     name="changed-in-place",
     title="A saved value changed in place",
+    lesson=2,
     story=(
         "The rule of x·x needs x on the way back. Between the two passes somebody normalises the array in place, "
         "through `x.data[…]`, behind the engine's back. The loss is of the old numbers, the gradient of the new "

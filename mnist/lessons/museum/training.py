@@ -51,6 +51,7 @@ def _toy_step() -> Graph:
 NOT_RESET = Exhibit(
     name="gradients-not-reset",
     title="Gradients that are not reset",
+    lesson=4,
     story=(
         "`backward()` adds to `.grad`. Without `zero_grad()` every step goes along the sum of all gradients since the "
         "beginning: a momentum without friction. The first steps look well, which makes it worse."
@@ -78,6 +79,7 @@ def _begin_dead(self: nets.Linear, *args: Any, **settings: Any) -> None:
 DEAD_RELU = Exhibit(
     name="dead-relu",
     title="A network of dead units",
+    lesson=11,
     story=(
         "Every input to relu is below 0, here by biases that start at −100; a far too large step does the same. "
         "Then every output is 0, and so is every slope: no gradient ever reaches the first layer, and it stays dead"
@@ -105,6 +107,7 @@ def _far(self: nets.SGD, θ: Any, g: Any, state: dict[str, Any], settings: dict[
 RATE_TOO_HIGH = Exhibit(
     name="rate-too-high",
     title="A learning rate ten times too high",
+    lesson=11,
     story=(
         "Each step jumps across the valley and lands higher than it began (lesson 11). Often one or two such steps "
         "at the beginning suffice: they push all units of relu below 0, and then the loss stays at 2.3, quite "
@@ -138,6 +141,7 @@ def _shuffle() -> AbstractContextManager[Any]:
 SHUFFLED_LABELS = Exhibit(
     name="shuffled-labels",
     title="Labels shuffled against images",
+    lesson=15,
     story=(
         "The images were shuffled with one generator and the labels with another. Every shape is right, the "
         "gradients are right, every check passes: only the data are nonsense. The loss stays at that of guessing, "

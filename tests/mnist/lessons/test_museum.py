@@ -10,6 +10,7 @@ from rich.console import Console
 
 import autodiff as ad
 from mnist.lessons.museum import EXHIBITS, visit
+from mnist.lessons.script import lessons
 
 ROOT = Path(__file__).parents[3]
 every_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS.values(), ids=EXHIBITS)
@@ -75,6 +76,8 @@ def test_an_exhibit_shows_story_graph_numbers_test_and_cure(exhibit, tmp_path, c
         assert part in before
     for part in ("right", "wrong", exhibit.caught_by, f"- {exhibit.wrong}", f"+ {exhibit.right}"):
         assert part in after
+    assert exhibit.lesson is None or f"python -m mnist.lessons {exhibit.lesson}" in after
+    assert exhibit.lesson in {None, *(lesson.number for lesson in lessons())}
     assert "<!doctype html>" in (tmp_path / f"museum_{exhibit.name}.html").read_text(encoding="utf-8")[:20]
 
 
