@@ -3,10 +3,11 @@
 #
 # If every number remembers what it was made from, the computer can do the calculus.
 #
-# Training a network means asking one question a million times: *if I turn this knob a little, how much does
-# the result change?* That is a derivative. You learned at school to find derivatives with pen and paper. In
-# this lesson a class of ten lines finds them, for any formula that you can write in Python, without ever
-# seeing the formula.
+# Training a network means asking one question a million times: *if I turn this knob a little, how much
+# does the result change?* That is a derivative. You learned at school to find derivatives with pen and
+# paper. In this lesson a class of ten lines finds them, for any formula that you can write in Python,
+# without ever seeing the formula. (Each lesson begins by loading what it uses, as here; you need not know
+# these names yet.)
 
 # %%
 import math
@@ -98,8 +99,9 @@ print("slope by x:", slope(Z, X), "  with pen and paper, y + cos x =", 2 + math.
 print("slope by y:", slope(Z, Y), "  with pen and paper, x =", 3.0)
 
 # %% [markdown]
-# No trying, no rounding, and no formula was ever differentiated: only multiplication, addition and the sine
-# know their own slopes. A loop works just as well, since the numbers do not know that there was one:
+# No nudge that is a little too large, one walk in place of many runs, and no formula was ever
+# differentiated: only multiplication, addition and the sine know their own slopes. A loop works just as
+# well, since the numbers do not know that there was one:
 
 # %%
 power = Number(1.0)
@@ -110,8 +112,9 @@ print("x⁵ at 3 is", power.value, "and its slope", slope(power, X), "; pen and 
 # %% [markdown]
 # ## In earnest
 #
-# The engine of this repository does the same; its number is called `Tensor`, and may be a whole array. You
-# say which numbers you want slopes for, compute, and call `backward()`. The slope then lies in `.grad`:
+# The engine of this repository does the same; its number is called `Tensor`, and may be a whole array.
+# You say which numbers you want slopes for, compute, and call `backward()`. The slope then lies in
+# `.grad`, and `.item()` makes a plain number of it:
 
 # %%
 x = ad.Tensor(3.0, requires_grad=True, name="x")

@@ -4,10 +4,12 @@
 # Every operation passes through one door, which writes it down; everything else is a reader of what is
 # written there.
 #
-# In lesson 1 each operation made its own note. An engine has sixty operations, and if each kept its notes
-# in its own way, each new feature would have to be built sixty times. So here they all go through one
-# function, `bind`. It computes the result and writes one line about it. The lines together are called the
-# **tape**.
+# In lesson 1 each operation made its own note. An engine has dozens of operations, and if each kept its
+# notes in its own way, each new feature would have to be built for each of them. So here they all go
+# through one function, `bind`. It computes the result and writes one line about it. The lines together
+# are called the **tape**. (Two words that you will meet everywhere: the number at the end whose slopes
+# are wanted is called the **loss**, since in training it says how bad a network is; and the slopes of the
+# loss by all the numbers of an array, together, are called the array's **gradient**.)
 
 # %%
 import autodiff as ad
@@ -110,8 +112,9 @@ point(tape.bind, "if tracked and")
 # ## An operation of your own
 #
 # An operation is a *kernel*, which computes, and a *rule* for each operand, which says what goes back. A
-# rule is given g, the slope of the final result by this operation's result, and returns the slope by the
-# operand: g times the step's own slope.
+# rule is given g, the slope of the final result by this operation's result, then `out`, the result
+# itself, and then the operands. It returns the slope by its operand: g times the step's own slope. For a³
+# that is g · 3a².
 
 
 # %%
@@ -130,7 +133,7 @@ print("the rule of cube agrees with trying")
 # The page shows the tape as a graph; your own operation stands there like any other.
 
 # %%
-page = viz.explore(lambda x: (cube(x) * ad.exp(x)).sum(), x.detach(), title="Σ x³·eˣ")
+page = viz.explore(lambda x: (cube(x) * ad.exp(x)).sum(), x, title="Σ x³·eˣ")
 show(page, "02_tape")
 
 # %% [markdown]

@@ -56,8 +56,8 @@ for times in (1, 2, 3, 6, 12):
     print(f"{times:2} lines on the tape: slope {totals[id(x)]:6.0f}, {visits:5} visits")
 
 # %% [markdown]
-# Right, and hopeless: each doubling doubles the number of ways. A network has millions of ways from the
-# loss to a weight of its first layer.
+# Right, and hopeless: each doubling doubles the number of ways. In a network, too, each step that is used
+# in several places multiplies the number of ways.
 #
 # ## A tempting repair
 #
@@ -124,7 +124,7 @@ totals, visits = from_young_to_old(z)
 print("in topological order:", totals[id(x)], "with", visits, "visits")
 x, z = doubled(50)
 totals, visits = from_young_to_old(z)
-print(f"50 doublings: slope {totals[id(x)]:,.0f} with {visits} visits, not {2**51:,}")
+print(f"50 doublings: slope {totals[id(x)]:,.0f} with {visits} visits, not {2**51 - 1:,}")
 
 # %% [markdown]
 # This loop is the whole of *backpropagation*. In the engine it reads so:

@@ -37,7 +37,8 @@ print(f"first place alone {by_first:.4f}, second place alone {by_second:.4f}, bo
 # this was the product rule, u′v + uv′; here you see what the plus means: **x has two ways to the result,
 # and both movements arrive.**
 #
-# So on the way back, each use of x sends a contribution, and x adds them up:
+# So on the way back, each use of x sends a contribution, and x adds them up. (For the picture we need the
+# slope at many points: `ad.grad(f)` is a function that gives the slope of f, wherever it is asked.)
 
 # %%
 x = ad.Tensor(2.0, requires_grad=True)
@@ -59,8 +60,8 @@ show(figure, "04_contributions")
 # %% [markdown]
 # ## One weight, many examples
 #
-# A network uses the same weight for every image of a batch. That is the same story, with 4 ways rather than
-# 2:
+# A network learns from some images at a time, a *batch*, and uses the same *weight*, a number that it
+# learns, for each of them. That is the same story, with 4 ways rather than 2:
 
 # %%
 w = ad.Tensor(0.5, requires_grad=True, name="w")
@@ -89,9 +90,9 @@ x.grad = None
 print("after resetting and one more call:", x.grad.item())
 
 # %% [markdown]
-# This is why a training loop calls `optimizer.zero_grad()` before each step. Who forgets it walks along the
-# sum of all gradients since the beginning: `python -m mnist.lessons museum gradients-not-reset` shows what
-# comes of that.
+# This is why a training loop resets `.grad` before each step (lesson 11: `optimizer.zero_grad()`). Who
+# forgets it walks along the sum of all gradients since the beginning: `python -m mnist.lessons museum
+# gradients-not-reset` shows what comes of that.
 #
 # Here are the two places in the engine where contributions are added: along ways within one `backward()`,
 # and from one call to the next.

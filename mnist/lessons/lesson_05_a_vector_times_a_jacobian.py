@@ -5,8 +5,8 @@
 # never the table.
 #
 # So far numbers were single. Now one step takes n numbers to m numbers, and each of the m may depend on
-# each of the n. That is m × n slopes, for one step. This table is called the **Jacobian**. We shall look at
-# a few, and then learn to do without.
+# each of the n. That is m × n slopes, for one step. This table is called the **Jacobian**, J for short.
+# We shall look at a few, and then learn to do without.
 
 # %%
 import time
@@ -22,8 +22,9 @@ from viz.figures import DIVERGING, new_figure
 # %% [markdown]
 # ## What a Jacobian looks like
 #
-# Row i, column j: how much result i moves when operand j does. `ad.jacobian` works it out, row by row; for
-# learning, not for use. Four steps that take 6 numbers to 6 (or, for the sum, to 1):
+# Row i, column j: how much result i moves when operand j does. `ad.jacobian` works it out, row by row;
+# for learning, not for use. Four steps that take 6 numbers to 6 (or, for the sum, to 1). One of them,
+# softmax, makes probabilities of scores; lesson 9 says how:
 
 # %%
 x = np.array([0.5, -1.0, 0.2, 1.5, -0.3, 0.8])
@@ -46,14 +47,15 @@ print(ad.jacobian(ad.exp)(x[:3]).data.round(3))
 #
 # ## What backward asks for
 #
-# There is one number at the end, the loss L. Say we already know g, the slope of L by each *result* of the
-# step. Which is the slope of L by operand j? Operand j moves every result i by J[i, j], and result i moves
-# L by g[i] for each 1 that it moves; all these movements add (lesson 4):
+# There is one number at the end, the loss L. Say we already know g, the slope of L by each *result* of
+# the step. What is the slope of L by operand j? Operand j moves every result i by J[i, j], and result i
+# moves L by g[i] for each 1 that it moves; all these movements add (lesson 4):
 #
 #     slope by operand j  =  g[0]·J[0, j] + g[1]·J[1, j] + …        that is:  g @ J
 #
-# A row of numbers times a table: a **vector–Jacobian product**, vjp for short. For exp the table is a
-# diagonal, and `g @ J` is nothing but g times the diagonal, number by number:
+# A row of numbers times a table (Python writes `@`; lesson 7 takes it apart): a **vector–Jacobian
+# product**, vjp for short. For exp the table is a diagonal, and `g @ J` is nothing but g times the
+# diagonal, number by number:
 
 # %%
 g = np.array([1.0, 10.0, 100.0, 0.0, -1.0, 2.0])
@@ -67,8 +69,9 @@ print("without table: ", (g * np.exp(x)).round(3))
 point(ad.exp, '@primitive("exp"')
 
 # %% [markdown]
-# Even where the table is full there is a shortcut. Softmax (lesson 9) has p[i]·(1 − p[i]) on its diagonal
-# and −p[i]·p[j] elsewhere. Multiply by g, collect terms, and the table is gone: p · (g − Σ g·p).
+# Even where the table is full there is a shortcut. Softmax, whose results we call p, has p[i]·(1 − p[i])
+# on its diagonal and −p[i]·p[j] elsewhere. Multiply by g, collect terms, and the table is gone: p · (g −
+# Σ g·p).
 
 # %%
 p = np.exp(x) / np.exp(x).sum()
@@ -87,11 +90,11 @@ point(ad.softmax, "lambda g, out, a, axis: multiply(out")
 
 # %%
 rng = np.random.default_rng(0)
-images, weights = rng.random((64, 784)), ad.Tensor(rng.standard_normal((784, 128)), requires_grad=True)
+images, weights = rng.random((64, 784)), rng.standard_normal((784, 128))
 entries = (64 * 128) * (784 * 128)
 print(f"{entries:,} slopes, which is {entries * 8 / 1e9:.1f} GB")
 
-results, pullback = ad.vjp(lambda w: images @ w, weights.detach())
+results, pullback = ad.vjp(lambda w: images @ w, weights)
 begin = time.perf_counter()
 (gradient,) = pullback(rng.standard_normal(results.shape))
 print(f"the product with it: {gradient.size:,} numbers, in {1000 * (time.perf_counter() - begin):.1f} ms")

@@ -108,7 +108,7 @@ for name, product in candidates("G", "B"):
 # use 2 × 3 by 3 × 4 and not 3 × 3 by 3 × 3.
 #
 # A layer of a network is X @ W + b: a row of X is an image, W the weights, b the bias. On the page, step
-# back through it.
+# back through one. (tanh bends each number into the range from −1 to 1; the sum stands for a loss.)
 
 
 # %%

@@ -3,9 +3,9 @@
 #
 # Where a function has a corner there is no slope; an engine must say one all the same, and say which.
 #
-# School says: |x| has no derivative at 0. A program cannot leave it at that, since zeros are everywhere: a
-# dark pixel is exactly 0. This lesson looks at corners, at ties, and at the trap that puts NaN into good
-# networks.
+# School says: |x| has no derivative at 0. A program cannot leave it at that, since zeros are everywhere:
+# a pixel without ink is exactly 0. This lesson looks at corners, at ties, and at the trap that puts NaN
+# into good networks.
 
 # %%
 import itertools
@@ -20,6 +20,9 @@ from viz.figures import BLUE, ORANGE, new_figure
 
 # %% [markdown]
 # ## Corners
+#
+# relu(x) is x where x > 0, and 0 elsewhere: the most common function between the layers of a network. Here
+# it is beside |x|, each with the slope that the engine gives:
 
 # %%
 xs = np.linspace(-2, 2, 401)
@@ -34,8 +37,7 @@ for axes, (name, f) in zip(figure.subplots(1, 2), {"relu": ad.relu, "abs": ad.ab
 show(figure, "08_kinks")
 
 # %% [markdown]
-# relu(x) is x where x > 0, and 0 elsewhere: the most common function between the layers of a network. Left
-# of the corner its slope is 0, right of it 1. Trying at the corner itself:
+# Left of the corner relu has slope 0, right of it 1. Trying at the corner itself:
 
 # %%
 nudge = 1e-6
@@ -80,6 +82,7 @@ print("values:", y.data)
 
 # %% [markdown]
 # The values are perfect. At x = 0 the 0 was chosen, a constant, so surely the slope there is 0?
+# (`errstate` keeps NumPy from warning, which would give it away.)
 
 # %%
 with np.errstate(all="ignore"):
@@ -102,7 +105,7 @@ try:
     with np.errstate(all="ignore"), ad.anomaly():
         ad.where(x.data > 0, ad.sqrt(x), 0.0).sum().backward()
 except FloatingPointError as error:
-    print(error)
+    print(str(error).replace(": ", ":\n  ").replace(") gave", ")\n  gave"))
 
 # %% [markdown]
 # ## Exercise

@@ -31,9 +31,9 @@ print("probabilities", A.round(3), "  total", A.sum())
 # %% [markdown]
 # ## How bad is it?
 #
-# Say the truth is class 1 (we count from 0). The **cross-entropy** is −log of the probability that the
-# truth was given: 0 if it got 1, and the more the less it got. It is the measure of surprise: who calls the
-# true class impossible is infinitely surprised.
+# The possible answers are called *classes*. Say the truth is class 1 (we count from 0). The
+# **cross-entropy** is −log of the probability that the truth was given: 0 if it got 1, and the more the
+# less it got. It is the measure of surprise: who calls the true class impossible is infinitely surprised.
 
 # %%
 for p in (1.0, 0.9, 0.5, 0.1, 0.001):
@@ -57,20 +57,20 @@ for p in (1.0, 0.9, 0.5, 0.1, 0.001):
 # add up to?
 
 # %%
-z = ad.Tensor(logits[None], requires_grad=True)
+z = ad.Tensor(logits[None], requires_grad=True)  # a table of one row, as for a batch of one
 nets.cross_entropy(z, np.array([1])).backward()
 Y = np.array([0.0, 1.0, 0.0, 0.0])
 print("the engine:", z.grad.data[0].round(4))
 print("A − Y:     ", (A - Y).round(4), "  total", abs((A - Y).sum()).round(12))
 
 # %% [markdown]
-# A step goes against the gradient: the true class is raised by what it lacks, each of the others is lowered
-# by what it took. And if the network is right and sure, A = Y, then the gradient is 0: it learns from its
-# mistakes alone.
+# To make the loss smaller, go against its slopes: the true class is raised by what it lacks, each of the
+# others is lowered by what it took. And if the network is right and sure, A = Y, then the gradient is 0:
+# it learns from its mistakes alone.
 #
 # Nobody told the engine about A − Y. It has the rules of log_softmax and of picking an entry, and they
-# combine to this. It can say so itself, if it is asked to simplify (c holds the label, m is the number of
-# rows):
+# combine to this. It can say so itself, if it is asked to simplify (c holds the labels and m counts the
+# rows; `take_along_axis` picks the entry of the true class, and `onehot` writes the label as 0s and a 1):
 
 # %%
 loss_and_slopes = ad.value_and_grad(lambda z: nets.cross_entropy(z, np.array([1])))
@@ -80,7 +80,9 @@ print(ad.trace(loss_and_slopes, ad.Tensor(logits[None], name="z")).equations(sim
 # ## On real digits
 #
 # 5,000 scanned digits come with this package. A network without hidden layers (scores = pixels @ W + b)
-# learns for 200 steps; then we look at a test image that it gets wrong.
+# learns for 200 steps: in each, a batch of 64 images gives a gradient, and every weight moves a little
+# against its slope (lesson 11). Then we look at a mistake that it makes among the test images, which it
+# has not learned from.
 
 # %%
 digits = digits_5k.load()
@@ -97,7 +99,7 @@ for _ in range(200):
 x, y = digits.test.batch(slice(None))
 A = ad.softmax(model(x)).data
 wrong = np.flatnonzero(A.argmax(axis=1) != y)
-print(f"{1 - len(wrong) / len(y):.1%} of the test images are read rightly")
+print(f"{1 - len(wrong) / len(y):.1%} of the test images are read correctly")
 worst = wrong[np.argmin(A[wrong, y[wrong]])]
 Y = np.eye(10)[y[worst]]
 print(f"its worst mistake is a {y[worst]}, of which it says {A[worst].argmax()};", end=" ")

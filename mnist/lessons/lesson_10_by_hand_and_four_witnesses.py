@@ -71,7 +71,8 @@ dZ1 = (dZ2 @ W2.T) * (Z1 > 0)
 dW1, db1 = X.T @ dZ1, dZ1.sum(axis=0)
 mine = {"layers.0.weight": dW1, "layers.0.bias": db1, "layers.2.weight": dW2, "layers.2.bias": db2}
 mine["loss"] = loss
-print({name: np.shape(array) for name, array in mine.items()})
+for name, array in mine.items():
+    print(f"{name:16} {np.shape(array)}")
 
 # %% [markdown]
 # This is the whole of backpropagation for a network, and if you change the network (one more layer, another
@@ -93,7 +94,7 @@ point(manual.loss_and_gradients, "dZ = (dZ @ W[l].T)")
 #   all.
 #
 # **Predict.** Numbers with double precision have 16 digits. To how many digits will the engine agree with
-# the hand: to all 16, to about 15, or to about 8? And trying with the engine? (TensorFlow takes some
+# the hand: to all 16, to about 15, or to about 10? And trying with the engine? (TensorFlow takes some
 # seconds to start, and may say a few words of its own.)
 
 # %%
@@ -120,7 +121,7 @@ for who, each in errors.items():
 #
 # ## What a mistake looks like
 #
-# Now forget relu's mask on the way back, a classic:
+# Now forget relu on the way back, the “where Z1 > 0”, a classic:
 
 # %%
 wrong = {**mine, "layers.0.weight": X.T @ (dZ2 @ W2.T), "layers.0.bias": (dZ2 @ W2.T).sum(axis=0)}

@@ -19,9 +19,10 @@ from viz.figures import BLUE, GREY, ORANGE, new_figure
 # %% [markdown]
 # ## A valley
 #
-# The height is ½·(x² + 25·y²). At (10, 1) the slope by x is 10 and by y is 25: the way straight down points
-# across the valley rather than along it. The lowest place is (0, 0). **Gradient descent** (SGD) takes a
-# step against the slope: θ ← θ − lr · slope, where lr is the *learning rate*.
+# The height is ½·(x² + 25·y²). At (10, 1) the slope by x is 10 and by y is 25: the way straight down
+# points across the valley rather than along it. The lowest place is (0, 0). **Gradient descent** takes a
+# step against the slope: θ ← θ − lr · slope, where θ stands for all that is to be found, here x and y,
+# and lr is the *learning rate*. (With a random batch for each step it is called SGD, S for stochastic.)
 
 
 # %%
@@ -40,12 +41,14 @@ def walk(make_optimizer, steps=40):
     return np.array(way), float(np.sum(way[-1] ** 2 * steepness) / 2)
 
 
+_, height = walk(lambda place: nets.SGD(place, 0.0), steps=0)
+print(f"at the beginning:    height {height:.6f}")
 for lr in (0.001, 0.01, 0.04, 0.07):
     _, height = walk(lambda place, lr=lr: nets.SGD(place, lr))
-    print(f"learning rate {lr}: height {height:.6f} after 40 steps")
+    print(f"learning rate {lr:5}: height {height:9.6f} after 40 steps")
 
 # %% [markdown]
-# It began at a height of 62.5. The larger the rate, the better.
+# The larger the rate, the better.
 #
 # **Predict.** Then 0.09 should be better still. Along y the slope is 25·y, so a step makes y − 0.09·25·y =
 # −1.25·y out of y. What becomes of y = 1 after 40 such steps? What is the largest rate that does no harm?
@@ -95,7 +98,9 @@ show(figure, "11_three_ways_down")
 
 # %% [markdown]
 # On a smooth valley with well-chosen rates plain SGD is not bad at all. What the others buy shows where
-# steepness changes from place to place, and from one weight to the next. Each is a few lines:
+# steepness changes from place to place, and from one weight to the next. Each is a few lines (g is the
+# slope, μ the 0.9; `axpy(-lr, g, θ)` is θ − lr·g; and dividing by 1 − βᵗ makes up for means that began at
+# 0):
 
 # %%
 point(nets.SGD.update, 'v = state["velocity"] =')
@@ -106,8 +111,9 @@ point(nets.Adam, "θ -= (lr / (1 - β1**t)) * m")
 # %% [markdown]
 # ## On digits
 #
-# 300 steps on batches of 64 of the 5,000 digits, a network 784-64-10, and the share of the test images that
-# is read rightly: at a sensible rate, at ten times that, and at a hundred times.
+# 300 steps on batches of 64 of the 5,000 digits, a network of 784 pixels, 64 hidden units and 10 scores,
+# and the share of the test images that is read correctly: at a sensible rate, at ten times that, and at a
+# hundred times.
 #
 # **Predict.** Which of the three will stand it best?
 
@@ -116,7 +122,7 @@ digits = digits_5k.load()
 
 
 def train(make_optimizer, reset=True):
-    """Return the loss of the last batches, and the share of the test images read rightly, after 300 steps."""
+    """Return the loss of the last batches, and the share of the test images read correctly, after 300 steps."""
     rng = np.random.default_rng(0)
     model = nets.MLP([784, 64, 10], rng=rng)
     optimizer = make_optimizer(model.parameters())

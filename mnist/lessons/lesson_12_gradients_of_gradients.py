@@ -80,7 +80,8 @@ print(ad.trace(ad.grad(lambda x: x * x * x), ad.Tensor(2.0, name="x")).equations
 # ## What it is good for: Newton's step
 #
 # SGD does not know how far to go (lesson 11). If the slope is 10 and changes by 2 for each step of 1, it
-# will be 0 after 5. So go as far as **slope / curvature**. The bottom of log(1 + eˣ) − 0.3·x, by both:
+# will be 0 after 5. So go as far as **slope / curvature**. The bottom of log(1 + eˣ) − 0.3·x, by both
+# (log(1 + eˣ) is called softplus):
 
 
 # %%
@@ -113,13 +114,14 @@ print(H)
 
 # %% [markdown]
 # (There they are, the 1 and the 25 of lesson 11's valley.) A network of 100,000 weights would need 10
-# billion numbers: nobody builds that table either. But a product with it is cheap. H @ v is how the slopes
-# change along v; and here is the trick: **⟨slopes, v⟩ is one number, and its gradient is H @ v.** One more
-# way back, whatever n is.
+# billion numbers: nobody builds that table either. But a product with it is cheap. H @ v is how the
+# slopes change along v; and here is the trick: **multiply the slopes by v, number by number, and add up;
+# that is one number, and its gradient is H @ v.** One more way back, whatever n is.
 #
 # Why can some engines not do this? Because their rules are written in plain arrays. Such a rule gives the
 # right slope, but leaves no tape, so the slope looks like a constant, and the second derivative is 0 or
-# misses a part, silently. `ad.check_gradients` checks the second order too, for that reason:
+# misses a part, silently. `ad.check_gradients` checks the second order too, for that reason (by *finite
+# differences*, which is trying by its proper name):
 
 
 # %%

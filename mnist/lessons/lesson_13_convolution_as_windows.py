@@ -30,19 +30,19 @@ windows = ad.sliding_windows(signal, 3)
 print(windows)
 
 # %% [markdown]
-# Six numbers give 6 − 3 + 1 = 4 windows. Each is a row; with three weights, *all* inner products at once
-# are a matrix times a vector. That is the whole of a convolution:
+# Six numbers give 6 − 3 + 1 = 4 windows. Each is a row; multiply it by three weights, number by number,
+# and add up. For *all* rows at once that is a matrix times a vector. That is the whole of a convolution:
 
 # %%
 weights = np.array([-1.0, 0.0, 1.0])
-print(windows @ weights, "how much it rises over three steps, at each place")
+print(windows @ weights, "how much it rises over two steps, at each place")
 
 # %% [markdown]
 # ## On an image
 #
-# Over an image the window moves across and down. A digit of 28 × 28 pixels has (28 − 3 + 1)² = 26² windows
-# of 3 × 3. Two kinds of weights, drawn by hand: one likes what grows brighter downward, the other what
-# grows brighter to the right.
+# Over an image the window moves across and down. A digit of 28 × 28 pixels has (28 − 3 + 1)² = 26²
+# windows of 3 × 3. Two kinds of weights, drawn by hand: one answers where, going down, ink begins, the
+# other where it begins going right; both turn negative where it ends.
 
 # %%
 digits = digits_5k.load()
@@ -128,7 +128,7 @@ for name, make in networks.items():
         optimizer.step()
     weights = sum(parameter.size for parameter in model.parameters())
     accuracy = evaluate(model, digits.test).accuracy
-    print(f"{name:12} {weights:,} weights: {accuracy:.1%} of the test images read rightly")
+    print(f"{name:12} {weights:,} weights: {accuracy:.1%} of the test images read correctly")
 
 # %% [markdown]
 # ## Exercise

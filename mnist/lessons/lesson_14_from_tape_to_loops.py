@@ -23,7 +23,8 @@ from viz.figures import BLUE, ORANGE, new_figure
 # ## What an operation costs
 #
 # Adding two numbers is nearly free. *Fetching* them from memory is not, nor is calling a function in
-# Python. In a chain of operations on a million numbers, each reads a million or two and writes a million:
+# Python. In a chain of operations on a million numbers, each reads a million or two and writes a million
+# (∘ is multiplication number by number):
 
 
 # %%
@@ -50,7 +51,8 @@ print(compiled.source)
 
 # %% [markdown]
 # One loop, and no array in between. Each number is fetched once, stays in the processor while all is done
-# to it, and is written once. This is called *fusion*.
+# to it, and is written once. This is called *fusion*. (`part_of` gives each thread of the processor its
+# share of the numbers; `%9` is the result.)
 #
 # ## The way there: passes
 #
@@ -59,7 +61,7 @@ print(compiled.source)
 
 # %%
 for name, improve in program.PASSES.items():
-    print(f"{name:22} {(improve.__doc__ or '').splitlines()[0]}")
+    print(f"{name}:\n    {(improve.__doc__ or '').splitlines()[0]}")
 point(program.optimized, "graph = improve(graph)")
 point(common_subexpressions, "def common_subexpressions")
 

@@ -112,7 +112,8 @@ point(Split.batch, "np.divide(self.images[rows], 255")
 # %% [markdown]
 # ## Where to go from here
 #
-# - Train on everything: `python -m mnist.train`, then `--help` for what can be changed. Try to beat 98.2 %.
+# - Train on everything: `python -m mnist.train`, then `--help` for what can be changed. Try to beat
+#   what it reaches by default.
 # - Ask the witnesses about *your* network: `python -m mnist.check --weights runs/001/model.safetensors`.
 # - Walk through a training step on digits: `python -m mnist.draw`.
 # - Read the engine in the order of README's “A reader's path”. It takes an hour; you have been in most

@@ -37,7 +37,7 @@ def _train() -> Numbers:
             first = next(model.parameters()).grad.data
             told["largest gradient of the first layer"] = float(f"{np.abs(first).max():.2g}")
         optimizer.step()
-    return {**told, "test images read rightly": f"{evaluate(model, digits.test).accuracy:.1%}"}
+    return {**told, "test images read correctly": f"{evaluate(model, digits.test).accuracy:.1%}"}
 
 
 def _toy_step() -> Graph:

@@ -34,7 +34,7 @@ WRONG = {
     "widened": {"results in float32": "2"},
     "relu-by-maximum": {"slope of relu at −1, 0, 1": "[0., 1., 1.]"},
     "hollow-check": {"the sine": "passed", "the sine with its slope negated": "passed"},
-    "dead-relu": {"largest gradient of the first layer": "0", "test images read rightly": "10.0%"},
+    "dead-relu": {"largest gradient of the first layer": "0", "test images read correctly": "10.0%"},
 }
 
 
@@ -46,8 +46,8 @@ def test_wrong_numbers_stand_beside_right_ones(exhibit):
     assert right != wrong
     assert right.items() >= RIGHT.get(exhibit.name, {}).items()
     assert wrong.items() >= WRONG.get(exhibit.name, {}).items()
-    if "test images read rightly" in right:
-        good, bad = (float(found["test images read rightly"].rstrip("%")) for found in (right, wrong))
+    if "test images read correctly" in right:
+        good, bad = (float(found["test images read correctly"].rstrip("%")) for found in (right, wrong))
         assert good > 80
         assert bad < 30
 
