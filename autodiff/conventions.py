@@ -102,6 +102,7 @@ CARD: tuple[Row, ...] = (
     Row("at a pole", "where(x > 0, sqrt(x), 0)", {"x": 0.0}, Answer(0.0, (NAN,)), Answer(0.0, (0.0,)),
         "What where does not choose has the cotangent 0, and 0·∞ is NaN; TensorFlow makes it 0 for sqrt alone. "
         "Guard the operand too: sqrt(where(x > 0, x, 1))."),
+    Row("far out", "erf(x)", {"x": 1e4}, Answer(1.0, (0.0,), (0.0,))),
     Row("far out", "exp(x)", {"x": 1e4}, Answer(INF, (INF,), (INF,))),
     Row("far out", "exp(x)", {"x": -1e4}, Answer(0.0, (0.0,), (0.0,))),
     Row("far out", "sigmoid(x)", {"x": 1e4}, Answer(1.0, (0.0,), (0.0,))),

@@ -1,32 +1,43 @@
-"""A trained network in a file: its weights as safetensors, its architecture in their metadata."""
+"""A trained network in a file: its arrays as safetensors, its architecture in their metadata."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from nets import arrays
+from nets.architecture import construct, describe
 from nets.files import in_short
 from nets.layers import MLP
+from nets.module import Module
+
+Kind = TypeVar("Kind", bound=Module)
 
 
-def save(model: MLP, path: Path) -> None:
+def save(model: Module, path: Path) -> None:
     """Write a network to a file, whole or not at all.
 
     Raises:
         OSError: the file cannot be written.
+        TypeError: there is a module in it that is not one of `nets`.
     """
-    architecture = {"type": "MLP", "layer_dims": model.layer_dims, "activation": model.activation}
-    arrays.write(path, model.state_dict(), {"architecture": json.dumps(architecture)})
+    arrays.write(path, model.state_dict(), {"architecture": json.dumps(describe(model))})
 
 
-def load(path: Path) -> MLP:
-    """Read a network from a file that `save` has written.
+@overload
+def load(path: Path) -> MLP: ...
+
+
+@overload
+def load(path: Path, kind: type[Kind]) -> Kind: ...
+
+
+def load(path: Path, kind: type[Module] = MLP) -> Module:
+    """Read a network of a kind, `MLP` or `Sequential`, or of any, `Module`, from a file that `save` has written.
 
     Raises:
         OSError: the file cannot be read.
@@ -34,30 +45,35 @@ def load(path: Path) -> MLP:
     """
     try:
         state, metadata = arrays.read(path)
-        return build(json.loads(metadata.get("architecture", "null")), state)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return build(json.loads(metadata.get("architecture", "null")), state, kind)
+    except (ArithmeticError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a network saved by nets.checkpoint: {in_short(error)}") from error
 
 
-def build(architecture: Any, state: Mapping[str, np.ndarray]) -> MLP:
-    """Make a network of an architecture, as JSON has it, and give it its weights.
+@overload
+def build(architecture: Any, state: Mapping[str, np.ndarray]) -> MLP: ...
+
+
+@overload
+def build(architecture: Any, state: Mapping[str, np.ndarray], kind: type[Kind]) -> Kind: ...
+
+
+def build(architecture: Any, state: Mapping[str, np.ndarray], kind: type[Module] = MLP) -> Module:
+    """Make a network of an architecture, as JSON has it, and give it its arrays.
 
     What is claimed is believed only if it is there.
 
     Raises:
-        ValueError, KeyError, TypeError: there is no such network, or its weights are others.
+        ValueError, KeyError, TypeError, ArithmeticError: there is no such network, it is of another kind, or its
+            arrays are others.
     """
-    if not isinstance(architecture, dict) or architecture.get("type") != "MLP":
+    if not isinstance(architecture, dict):
         raise ValueError("its metadata name no architecture")
-    widths = architecture["layer_dims"]
-    shapes = {f"layers.{2 * i}.weight": list(pair) for i, pair in enumerate(pairwise(widths))}
-    shapes |= {f"layers.{2 * i}.bias": [width] for i, width in enumerate(widths[1:])}
-    dtypes = {array.dtype for array in state.values()}
-    if shapes != {name: list(array.shape) for name, array in state.items()} or len(dtypes) != 1:
-        raise ValueError(f"its tensors are not those of an MLP of widths {widths}")
-    (dtype,) = dtypes
-    if dtype.kind != "f":
-        raise ValueError(f"its tensors are {dtype}, not floating-point")
-    model = MLP(widths, architecture["activation"], rng=np.random.default_rng(0), dtype=dtype)
+    dtypes = {array.dtype for array in state.values() if array.dtype != np.uint64}  # that of a generator's state
+    if len(dtypes) > 1 or any(dtype.kind != "f" for dtype in dtypes):
+        raise ValueError(f"its tensors are {', '.join(map(str, dtypes))}, not of one floating-point type")
+    model = construct(architecture, state, dtypes.pop() if dtypes else np.float32)
+    if not isinstance(model, kind):
+        raise ValueError(f"it is a {type(model).__name__}, not a network of the kind {kind.__name__}")
     model.load_state_dict(state)
     return model

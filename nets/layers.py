@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 import autodiff as ad
 from autodiff import Tensor
+from nets.activations import ACTIVATIONS, Activation
 from nets.initializers import INITIALIZERS, Init
 from nets.module import Module, Parameter
 
-Activation = Literal["relu", "tanh", "sigmoid"]
-
+__all__ = ["MLP", "Activation", "Flatten", "Linear", "Sequential"]
 
 class Linear(Module):
     """y = x @ W + b, with x (m, in_features), W (in_features, out_features) and b (out_features,).
@@ -45,6 +46,7 @@ class Linear(Module):
             raise ValueError(f"Linear: init must be one of {', '.join(INITIALIZERS)}, not {init!r}")
         if in_features < 1 or out_features < 1:
             raise ValueError(f"Linear: needs at least one feature in and out, not {in_features} and {out_features}")
+        self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(INITIALIZERS[init](in_features, out_features, rng, dtype), name="W")
         self.bias = Parameter(np.zeros(out_features, dtype), name="b") if bias else None
 
@@ -56,39 +58,6 @@ class Linear(Module):
         """Compute x @ W + b."""
         product = x @ self.weight
         return product if self.bias is None else product + self.bias
-
-
-class ReLU(Module):
-    """max(0, x), element by element."""
-
-    symbol = "A"
-
-    def forward(self, x: Any) -> Tensor:
-        """Compute max(0, x)."""
-        return ad.relu(x)
-
-
-class Tanh(Module):
-    """The hyperbolic tangent, element by element."""
-
-    symbol = "A"
-
-    def forward(self, x: Any) -> Tensor:
-        """Compute tanh(x)."""
-        return ad.tanh(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + e⁻ˣ), element by element."""
-
-    symbol = "A"
-
-    def forward(self, x: Any) -> Tensor:
-        """Compute 1 / (1 + e⁻ˣ)."""
-        return ad.sigmoid(x)
-
-
-ACTIVATIONS: dict[Activation, type[Module]] = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}
 
 
 class Sequential(Module):
@@ -111,6 +80,17 @@ class Sequential(Module):
 
     def __getitem__(self, index: int) -> Module:
         return self.layers[index]
+
+
+class Flatten(Module):
+    """All axes from `start_dim` on made one: images (m, c, h, w) become rows (m, c·h·w)."""
+
+    def __init__(self, start_dim: int = 1) -> None:
+        self.start_dim = operator.index(start_dim)
+
+    def forward(self, x: Any) -> Tensor:
+        """Make rows of x."""
+        return ad.flatten(x, self.start_dim)
 
 
 class MLP(Sequential):

@@ -11,15 +11,19 @@ from autodiff import Tensor
 from autodiff.tape import shape_of, unwrap
 
 
-def cross_entropy(logits: Any, labels: Any) -> Tensor:
+def cross_entropy(logits: Any, labels: Any, label_smoothing: float = 0.0) -> Tensor:
     """Return the mean over the batch of −log softmax(logits)[label], a scalar.
+
+    With a label_smoothing ε the label has the probability 1 − ε, and ε is divided evenly among all n, it included
+    (Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, Rethinking the Inception Architecture, 2016, section 7).
 
     Args:
         logits: (m, n) scores, of any size: the softmax neither overflows nor loses digits.
         labels: (m,) integers from 0 to n − 1, or (m, n) probabilities (one-hot rows, say).
+        label_smoothing: ε, from 0 to 1.
 
     Raises:
-        ValueError: the shapes do not fit, or a label is out of range.
+        ValueError: the shapes do not fit, a label is out of range, or ε is.
         TypeError: labels of shape (m,) that are no integers.
     """
     if not isinstance(labels, Tensor):
@@ -27,11 +31,18 @@ def cross_entropy(logits: Any, labels: Any) -> Tensor:
     shape, found = shape_of(logits), labels.shape
     if len(shape) != 2 or found not in (shape, shape[:1]) or 0 in shape:
         raise ValueError(f"cross_entropy: logits (m, n) need labels (m,) or (m, n), but got {shape} and {found}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing}")
     log_probabilities = ad.log_softmax(logits)
     if found == shape:
-        return ad.sum(log_probabilities * ad.astype(labels, log_probabilities.dtype)) / -shape[0]
-    _check_labels(unwrap(labels), shape[1])
-    return ad.sum(ad.take_along_axis(log_probabilities, labels[:, None], 1)) / -shape[0]
+        loss = ad.sum(log_probabilities * ad.astype(labels, log_probabilities.dtype)) / -shape[0]
+    else:
+        _check_labels(unwrap(labels), shape[1])
+        loss = ad.sum(ad.take_along_axis(log_probabilities, labels[:, None], 1)) / -shape[0]
+    if not label_smoothing:
+        return loss
+    evenly = ad.sum(log_probabilities) / -(shape[0] * shape[1])
+    return (1 - label_smoothing) * loss + label_smoothing * evenly
 
 
 def _check_labels(labels: np.ndarray, n: int) -> None:

@@ -1,13 +1,15 @@
-"""What every network is made of: parameters, and modules that hold them and each other."""
+"""What every network is made of: parameters, buffers, and modules that hold them and each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from autodiff import Tensor, tape
+
+Kind = TypeVar("Kind", bound=Tensor)
 
 
 class Parameter(Tensor):
@@ -21,6 +23,24 @@ class Parameter(Tensor):
     def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
         super().__init__(data, requires_grad, name)
         self._data = _at_a_cache_line(self._data)
+
+
+class Buffer(Tensor):
+    """A tensor that is kept and saved with a module but not trained: running statistics, the state of a generator.
+
+    It has memory of its own. `assign` gives it new numbers, and does so at each call of a compiled function too.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
+        super().__init__(np.array(data), requires_grad, name)
+
+    def assign(self, value: Any) -> None:
+        """Take the numbers of a result, which nothing else may use, of this shape and dtype."""
+        if watcher := tape.watcher():
+            watcher.assign(self, value)
+        self.data = tape.unwrap(value)
 
 
 def _at_a_cache_line(array: np.ndarray) -> np.ndarray:
@@ -77,10 +97,17 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield each parameter once, with its path."""
+        return self._named(Parameter)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Yield each buffer once, with its path."""
+        return self._named(Buffer)
+
+    def _named(self, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
         seen: set[int] = set()
         for prefix, module in self.named_modules():
             for name, value in _named_values(module):
-                if isinstance(value, Parameter) and id(value) not in seen:
+                if isinstance(value, kind) and id(value) not in seen:
                     seen.add(id(value))
                     yield _join(prefix, name), value
 
@@ -91,27 +118,32 @@ class Module:
     # ── state ───────────────────────────────────────────────────────────────────────────────────────────
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return a copy of each parameter's array, by name."""
-        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+        """Return a copy of the array of each parameter, and of each buffer, by name."""
+        return {name: tensor.data.copy() for name, tensor in self._saved()}
+
+    def _saved(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield what a state consists of, with its path."""
+        yield from self.named_parameters()
+        yield from self.named_buffers()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Give each parameter the array of its name. On an error nothing is changed.
+        """Give each parameter and buffer the array of its name. On an error nothing is changed.
 
         Raises:
             KeyError: names are missing, or are too many.
-            ValueError: an array has another shape than its parameter.
+            ValueError: an array has another shape than what it is for.
         """
-        parameters = dict(self.named_parameters())
-        missing, unknown = parameters.keys() - state.keys(), state.keys() - parameters.keys()
+        tensors = dict(self._saved())
+        missing, unknown = tensors.keys() - state.keys(), state.keys() - tensors.keys()
         if missing or unknown:
             raise KeyError(f"load_state_dict: missing {sorted(missing)}, unknown {sorted(unknown)}")
-        arrays = {name: np.array(state[name], dtype=p.dtype) for name, p in parameters.items()}
-        for name, parameter in parameters.items():
-            if arrays[name].shape != parameter.shape:
-                raise ValueError(f"load_state_dict: {name} has shape {parameter.shape}, not {arrays[name].shape}")
-        for name, parameter in parameters.items():
-            parameter.data[...] = arrays[name]
-            parameter.data = parameter.data  # which says that it has changed
+        arrays = {name: np.array(state[name], dtype=tensor.dtype) for name, tensor in tensors.items()}
+        for name, tensor in tensors.items():
+            if arrays[name].shape != tensor.shape:
+                raise ValueError(f"load_state_dict: {name} has shape {tensor.shape}, not {arrays[name].shape}")
+        for name, tensor in tensors.items():
+            tensor.data[...] = arrays[name]
+            tensor.data = tensor.data  # which says that it has changed
 
     def train(self, mode: bool = True) -> Module:
         """Put this module and all within into training mode, or out of it."""

@@ -8,11 +8,13 @@ has to fetch none from the other's, which would take as long as half of the arit
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from autodiff.compiler.rewriting import needed
 from autodiff.compiler.units import is_loop, is_product, is_reduction, names, reduced_axes, space_of
-from autodiff.compiler.views import Index, broadcast, is_view, read
+from autodiff.compiler.views import Index, broadcast, is_free, is_view, read
 from autodiff.graph import Graph, Operation, Value
 
 OWNED_FROM = 1 << 17
@@ -46,12 +48,11 @@ class Access:
             self._reads[id(operation)] = self._read(operation)
         return self._reads[id(operation)]
 
-    def factor(self, value: Value) -> tuple[Value, bool]:
-        """Return the stored matrix behind a factor of a product, and whether it is transposed."""
-        transposed = False
+    def behind(self, value: Value) -> Value:
+        """Return the stored value behind what an operation's own kernel reads."""
         while self.is_inlined(value) and value.operation:
-            value, transposed = value.operation.inputs[0], not transposed
-        return value, transposed
+            value = value.operation.inputs[0]
+        return value
 
     # ── who does what ───────────────────────────────────────────────────────────────────────────────────
 
@@ -69,9 +70,8 @@ class Access:
             return axis is made
         made = 0 if is_reduction(maker) else made
         if is_product(operation):
-            (a, a_transposed), (b, b_transposed) = map(self.factor, operation.inputs)
-            own, other, transposed = (a, b, a_transposed) if axis == 0 else (b, a, b_transposed)
-            return value is own and value is not other and not transposed and made == axis
+            own, other = map(factor, operation.inputs if axis == 0 else operation.inputs[::-1])
+            return own == Factor(value, value.shape, False) and value is not other.stored and made == axis
         return index[made] == f"i{axis}" and value.shape[made] == space_of(operation)[axis]
 
     def _axis(self, operation: Operation) -> int | None:
@@ -80,8 +80,8 @@ class Access:
         if not shape or shape[0] == 1:
             return None
         if is_product(operation):
-            b, is_transposed = self.factor(operation.inputs[1])
-            return int(not is_transposed and (b in self._owned or shape in self._owned_shapes))
+            b = factor(operation.inputs[1])
+            return int(not b.transposed and (b.stored in self._owned or shape in self._owned_shapes))
         if is_reduction(operation):
             return next(axis for axis in range(len(space_of(operation))) if axis not in reduced_axes(operation))
         alike = [value for value, _ in self.reads(operation) if value.shape == shape]
@@ -92,22 +92,22 @@ class Access:
 
     def _owned_by_columns(self, graph: Graph) -> set[Value]:
         """Return the large matrices that are updated and are factors of one product only, on its right."""
-        factors = [self.factor(value) for op in self.operations if is_product(op) for value in op.inputs]
-        right = {self.factor(op.inputs[1]) for op in self.operations if is_product(op)}
+        factors = [factor(value).stored for op in self.operations if is_product(op) for value in op.inputs]
+        right = {factor(op.inputs[1]) for op in self.operations if is_product(op)}
         return {
             leaf
             for leaf, _ in graph.assignments
-            if leaf.operation is None and (leaf, False) in right and np.asarray(leaf.data).nbytes >= OWNED_FROM
-            and sum(value is leaf for value, _ in factors) == 1
+            if leaf.operation is None and Factor(leaf, leaf.shape, False) in right
+            and np.asarray(leaf.data).nbytes >= OWNED_FROM and sum(value is leaf for value in factors) == 1
         }  # fmt: skip
 
     # ── what is read ────────────────────────────────────────────────────────────────────────────────────
 
     def _read(self, operation: Operation) -> list[tuple[Value, Index]]:
         if is_product(operation):
-            return [(self.factor(value)[0], ()) for value in operation.inputs]
+            return [(factor(value).stored, ()) for value in operation.inputs]
         if not is_loop(operation):
-            return [(value, ()) for value in operation.inputs]
+            return [(self.behind(value), ()) for value in operation.inputs]
         found: list[tuple[Value, Index]] = []
 
         def load(value: Value, index: Index) -> str:
@@ -127,21 +127,40 @@ class Access:
 
 def _materialised(graph: Graph) -> set[int]:
     """Return the ids of the views that cannot be read through: something needs them as arrays."""
-    wanted = {value.id for value in needed(graph) if value.operation and is_view(value.operation)}
+    wanted = {value.id for value in needed(graph)}
     for operation in graph:
         if is_product(operation):
-            wanted |= {v.id for v in operation.inputs if not _is_transpose(v)}
+            wanted |= {factor(v).stored.id for v in operation.inputs}
         elif not is_loop(operation):
-            wanted |= {v.id for v in operation.inputs}
+            wanted |= {_behind_free_views(v).id for v in operation.inputs}
+        if operation.primitive.name == "sliding_windows":  # what they overlap on is read more than once
+            wanted |= {v.id for v in operation.inputs if v.operation and not is_free(v.operation)}
         if is_view(operation) and (0 in operation.output.shape or 0 in operation.inputs[0].shape):
             wanted.add(operation.output.id)
     return {id_ for id_ in wanted if (op := graph.values[id_].operation) and is_view(op)}
 
 
-def _is_transpose(value: Value) -> bool:
-    """Whether a value is a matrix, or the plain transpose of one."""
-    while value.operation and is_view(value.operation):
-        if value.operation.primitive.name != "matrix_transpose":
-            return False
+class Factor(NamedTuple):
+    """A factor of a product: a stored value, the matrix that its numbers are read as, and whether transposed."""
+
+    stored: Value
+    shape: tuple[int, ...]
+    transposed: bool
+
+
+def factor(value: Value) -> Factor:
+    """Return what has to be stored for a factor of a product: an array need not be transposed or reshaped for it."""
+    transposed = False
+    while (made_by := value.operation) and made_by.primitive.name == "matrix_transpose":
+        value, transposed = made_by.inputs[0], not transposed
+    shape = value.shape
+    while (made_by := value.operation) and made_by.primitive.name == "reshape" and made_by.inputs[0].shape:
+        (value,) = made_by.inputs
+    return Factor(value, shape, transposed)
+
+
+def _behind_free_views(value: Value) -> Value:
+    """Return the value of which NumPy makes a view for an operation's own kernel."""
+    while value.operation and is_free(value.operation):
         value = value.operation.inputs[0]
-    return True
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from autodiff.compiler.access import factor
 from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak, literal, text
@@ -24,7 +25,7 @@ from autodiff.graph import Operation, Value
 
 HEADER = '''import numpy as np
 
-from autodiff.compiler.runtime import array, part_of, piece, place, sigmoid, softplus
+from autodiff.compiler.runtime import array, erf, part_of, piece, place, sigmoid, softplus, uniform_at
 from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
 '''
 
@@ -157,8 +158,9 @@ class _Writer:
     def _product(self, unit: Product) -> list[str]:
         factors = []
         for value in unit.operation.inputs:
-            stored, transposed = self._plan.access.factor(value)
-            factors.append(self._name(stored) + (".T" if transposed else ""))
+            stored, shape, transposed = factor(value)
+            reshaped = "" if stored.shape == shape else f".reshape({shape})"
+            factors.append(self._name(stored) + reshaped + (".T" if transposed else ""))
         out = unit.operation.output
         kind = "columns" if unit.axis == 1 else "rows"
         limits = f"0, {out.shape[0]}" if unit.axis is None else "lo, hi"

@@ -65,7 +65,7 @@ class Program:
         arrays = [v for v in results if not is_weak(v)]
         outputs = {v.id for v in self.graph.outputs}
         self._copied = [(leaf, new) for leaf, new in self.graph.assignments if self._in_place.get(new.id) is not leaf]
-        handled = {v.id for step in plan.steps if isinstance(step, Call) for v in _operands(step.operation)}
+        handled = {v.id for step in plan.steps if isinstance(step, Call) for v in _operands(step.operation, plan)}
         handled |= {new.id for _, new in self._copied}
         inner = [v for v in arrays if v.id not in outputs | handled]
         places = arranged(plan, inner, "memory" not in without)
@@ -204,7 +204,10 @@ class Program:
             raise IndexError("an index, a label say, is out of range; without jit the operation would tell which")
 
     def _array(self, value: Value) -> Array:
-        """Return what stands for a value: its array, the leaf it is written over, a plain number, or a constant."""
+        """Return what stands for a value: its array or a view, what it is written over, a number, or a constant."""
+        if self._plan.access.is_inlined(value) and value.operation:
+            made_by = value.operation
+            return made_by.primitive.kernel(*map(self._array, made_by.inputs), **made_by.attributes)
         if is_weak(value) and value.operation:
             return float(self._numbers[self._cells[value.id]])
         return self._held.get(self._in_place.get(value.id, value).id, value.data)
@@ -240,8 +243,8 @@ def _key(value: Value | None) -> int | None:
     return None if value is None else value.id
 
 
-def _operands(operation: Operation) -> list[Value]:
-    return [*operation.inputs, operation.output]
+def _operands(operation: Operation, plan: Plan) -> list[Value]:
+    return [*map(plan.access.behind, operation.inputs), operation.output]
 
 
 def _linked(run: Run, calls: Iterator[tuple[int, int]], stop: np.ndarray) -> machine.Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,10 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
 from numba.extending import intrinsic
 
+from autodiff.kernels.compiled_random import uniform_at
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["array", "part_of", "piece", "place", "sigmoid", "softplus"]
+__all__ = ["array", "erf", "part_of", "piece", "place", "sigmoid", "softplus", "uniform_at"]
 
 GRAIN = 16
 """Rows or columns that are not parted: whole tiles of the matrix product, and a cache line of float32."""
@@ -73,3 +75,9 @@ def sigmoid(a: float) -> float:
 def softplus(a: float) -> float:
     """log(1 + eᵃ), without overflow."""
     return np.maximum(a, type(a)(0)) + np.log1p(np.exp(-np.abs(a)))
+
+
+@compiled
+def erf(a: float) -> float:
+    """The error function."""
+    return type(a)(math.erf(a))

@@ -13,6 +13,7 @@ TEXT = {
     "divide": "{0} / {1}",
     "negative": "-{0}",
     "power": "np.power({0}, {1})",
+    "erf": "erf({0})",
     "exp": "np.exp({0})",
     "expm1": "np.expm1({0})",
     "log": "np.log({0})",

@@ -6,7 +6,7 @@ text of an expression.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
@@ -28,7 +28,12 @@ def is_view(operation: Operation) -> bool:
         shape = operation.output.shape
         axis = operation.attributes["axis"] % len(shape)
         return operation.inputs[0].shape == (*shape[:axis], 1, *shape[axis + 1 :])
-    return name in _READERS
+    return name in _READERS and not (name == "add_windows" and _overlap(operation))
+
+
+def is_free(operation: Operation) -> bool:
+    """Whether NumPy gives a view too: the operation's own kernel copies nothing, or only where it must."""
+    return operation.primitive.name in _FREE and is_view(operation)
 
 
 def read(operation: Operation, index: Index, load: Load) -> str:
@@ -60,11 +65,93 @@ def _permute(operation: Operation, index: Index, load: Load) -> str:
 
 def _reshape(operation: Operation, index: Index, load: Load) -> str:
     (a,), out = operation.inputs, operation.output
-    if [n for n in a.shape if n != 1] == [n for n in out.shape if n != 1]:
-        places = iter(i for i, n in zip(index, out.shape, strict=True) if n != 1)
-        return load(a, tuple("0" if n == 1 else next(places) for n in a.shape))
-    position = " + ".join(f"{_signed(i)} * {prod(out.shape[axis + 1 :])}" for axis, i in enumerate(index)) or "0"
-    return load(a, tuple(f"({position}) // {prod(a.shape[axis + 1 :])} % {n}" for axis, n in enumerate(a.shape)))
+    own = ["0"] * len(a.shape)
+    for axes, others in _groups(a.shape, out.shape):
+        place = _flat(tuple(index[i] for i in others), tuple(out.shape[i] for i in others))
+        for n, axis in enumerate(axes):
+            after = prod(a.shape[i] for i in axes[n + 1 :])
+            rest = _signed(place) if after == 1 else f"{_signed(place)} // {after}"
+            own[axis] = f"{rest} % {a.shape[axis]}" if n else rest
+        if len(axes) == 1:
+            own[axes[0]] = place
+    return load(a, tuple(own))
+
+
+def _groups(shape: tuple[int, ...], other: tuple[int, ...]) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the axes of two shapes that stand for the same numbers, as few at a time as can be; none is of length 1."""
+    axes = [i for i, n in enumerate(shape) if n != 1]
+    others = [i for i, n in enumerate(other) if n != 1]
+    while axes:
+        mine, theirs = [axes.pop(0)], [others.pop(0)]
+        while (more := prod(shape[i] for i in mine) - prod(other[i] for i in theirs)) != 0:
+            (mine if more < 0 else theirs).append((axes if more < 0 else others).pop(0))
+        yield mine, theirs
+
+
+def _flat(index: Index, shape: tuple[int, ...]) -> str:
+    """Write the place in row-major order of an element of an array of a shape."""
+    if len(index) == 1:
+        return index[0]
+    terms = [f"{_signed(i)} * {prod(shape[axis + 1 :])}" for axis, i in enumerate(index[:-1])]
+    return f"({' + '.join([*terms, *map(_signed, index[-1:])]) or '0'})"
+
+
+def _pad(operation: Operation, index: Index, load: Load) -> str:
+    (a,) = operation.inputs
+    before = np.broadcast_to(operation.attributes["pad_width"], (len(a.shape), 2))[:, 0].tolist()
+    own = tuple(i if start == 0 else f"{_signed(i)} - {start}" for i, start in zip(index, before, strict=True))
+    padded = [(i, n) for i, n, m in zip(own, a.shape, operation.output.shape, strict=True) if n != m]
+    return _where([f"0 <= {i} < {n}" for i, n in padded], load(a, own), operation)
+
+
+def _where(conditions: list[str], element: str, operation: Operation) -> str:
+    """Write an element where the conditions hold, and 0 elsewhere."""
+    zero = f"np.{operation.output.dtype.name}(0)"
+    return f"({element} if {' and '.join(conditions)} else {zero})" if conditions else element
+
+
+def _sliding_windows(operation: Operation, index: Index, load: Load) -> str:
+    (a,) = operation.inputs
+    first = 2 * len(a.shape) - len(index)
+    slid = (
+        f"{_signed(place)} * {step} + {_signed(offset)}"
+        for place, step, offset in zip(index[first:], _steps(operation), index[len(a.shape) :], strict=False)
+    )
+    return load(a, (*index[:first], *slid))
+
+
+def _add_windows(operation: Operation, index: Index, load: Load) -> str:
+    """Read back through windows of which no two overlap."""
+    (g,), shape = operation.inputs, operation.output.shape
+    first = 2 * len(shape) - len(g.shape)
+    places, offsets, conditions = [], [], []
+    for axis, step in zip(range(first, len(shape)), _steps(operation), strict=True):
+        i, count, length = index[axis], g.shape[axis], g.shape[axis + len(shape) - first]
+        places.append(f"{_signed(i)} // {step}")
+        offsets.append(f"{_signed(i)} % {step}")
+        conditions += [f"{places[-1]} < {count}"] if count * step < shape[axis] else []
+        conditions += [f"{offsets[-1]} < {length}"] if length < step else []
+    return _where(conditions, load(g, (*index[:first], *places, *offsets)), operation)
+
+
+def _overlap(operation: Operation) -> bool:
+    """Whether windows that are added up have elements in common."""
+    window = operation.inputs[0].shape[len(operation.output.shape) :]
+    return any(n > step for n, step in zip(window, _steps(operation), strict=True))
+
+
+def _steps(operation: Operation) -> tuple[int, ...]:
+    """Return the stride of windows on each axis that they slide over."""
+    stride = operation.attributes["stride"]
+    axes = abs(len(operation.output.shape) - len(operation.inputs[0].shape))
+    return (stride,) * axes if isinstance(stride, int) else tuple(stride)
+
+
+def _uniform(operation: Operation, index: Index, load: Load) -> str:
+    (state,), out = operation.inputs, operation.output
+    seed, count = load(state, ("0",)), load(state, ("1",))
+    digits = np.finfo(out.dtype).nmant + 1
+    return f"np.{out.dtype.name}(uniform_at({seed}, {count}, {_flat(index, out.shape)}, {digits}))"
 
 
 def _getitem(operation: Operation, index: Index, load: Load) -> str:
@@ -117,7 +204,14 @@ _READERS: dict[str, Callable[[Operation, Index, Load], str]] = {
     "take_along_axis": _take_along_axis,
     "add_along_axis": _add_along_axis,
     "one_hot": _one_hot,
+    "pad": _pad,
+    "sliding_windows": _sliding_windows,
+    "add_windows": _add_windows,
+    "uniform": _uniform,
 }
+
+
+_FREE = {"permute_dims", "matrix_transpose", "reshape", "getitem", "sliding_windows"}
 
 
 def _signed(i: str) -> str:

@@ -10,12 +10,44 @@ import os
 _choice = os.environ.get("AUTODIFF_KERNELS", "numba")
 
 if _choice == "numba":
-    from autodiff.kernels.compiled import axpy, log_softmax, log_softmax_backward, matmul, relu, relu_backward
+    from autodiff.kernels.compiled import (
+        add_windows,
+        axpy,
+        erf,
+        log_softmax,
+        log_softmax_backward,
+        matmul,
+        relu,
+        relu_backward,
+        uniform,
+    )
 elif _choice == "numpy":
-    from autodiff.kernels.vectorized import axpy, log_softmax, log_softmax_backward, matmul, relu, relu_backward
+    from autodiff.kernels.vectorized import (
+        add_windows,
+        axpy,
+        erf,
+        log_softmax,
+        log_softmax_backward,
+        matmul,
+        relu,
+        relu_backward,
+        uniform,
+    )
 elif _choice == "loops":
-    from autodiff.kernels.loops import axpy, log_softmax, log_softmax_backward, matmul, relu, relu_backward
+    from autodiff.kernels.loops import (
+        add_windows,
+        axpy,
+        erf,
+        log_softmax,
+        log_softmax_backward,
+        matmul,
+        relu,
+        relu_backward,
+        uniform,
+    )
 else:
     raise ValueError(f"AUTODIFF_KERNELS must be numba, numpy or loops, but it is {_choice!r}")
 
-__all__ = ["axpy", "log_softmax", "log_softmax_backward", "matmul", "relu", "relu_backward"]
+__all__ = [
+    "add_windows", "axpy", "erf", "log_softmax", "log_softmax_backward", "matmul", "relu", "relu_backward", "uniform",
+]  # fmt: skip

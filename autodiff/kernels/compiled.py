@@ -4,6 +4,7 @@ An element-wise kernel needs only its loop written out. It goes through memory o
 NumPy operations goes through it once for each, and LLVM makes vector instructions of the loop.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 
 from autodiff.kernels import vectorized
 from autodiff.kernels.compiled_matmul import matmul
+from autodiff.kernels.compiled_random import uniform
+from autodiff.kernels.compiled_windows import add_windows
 from autodiff.kernels.specialised import FLOATS, Specialised
 from autodiff.kernels.team import team
 from autodiff.kernels.vectorized import Axes
 
-__all__ = ["axpy", "log_softmax", "log_softmax_backward", "matmul", "relu", "relu_backward"]
+__all__ = [
+    "add_windows", "axpy", "erf", "log_softmax", "log_softmax_backward", "matmul", "relu", "relu_backward", "uniform",
+]  # fmt: skip
 
 _PARALLEL_FROM = 20_000
 """Elements from which more threads pay: less for the loop itself than because each finds its part of a gradient
@@ -79,6 +84,15 @@ def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) ->
     return result
 
 
+def erf(x: NDArray[Any]) -> NDArray[Any]:
+    """Return the error function of floating-point numbers, in their shape and dtype."""
+    if x.dtype not in FLOATS:
+        return vectorized.erf(x)
+    out = np.empty(x.shape, x.dtype)
+    _erf[x.dtype](x.ravel(), out.ravel())
+    return out
+
+
 def _axpy_loop(α: float, x: Any, y: Any) -> None:
     for i in range(x.size):
         y[i] += α * x[i]
@@ -97,6 +111,11 @@ def _relu_loop(x: Any, out: Any) -> None:
 def _relu_backward_loop(g: Any, x: Any, out: Any) -> None:
     for i in range(x.size):
         out[i] = g[i] if x[i] > 0 else 0
+
+
+def _erf_loop(x: Any, out: Any) -> None:
+    for i in range(x.size):
+        out[i] = math.erf(x[i])
 
 
 def _log_softmax_loop(x: Any, out: Any) -> None:
@@ -125,5 +144,6 @@ _axpy = Specialised(_axpy_loop, numbers=1, inputs=1, ndim=1, layout="C")
 _axpy_by_team = Specialised(_axpy_loop_by_team, numbers=1, inputs=1, ndim=1, layout="C", parallel=True)
 _relu = Specialised(_relu_loop, inputs=1, ndim=1, layout="C")
 _relu_backward = Specialised(_relu_backward_loop, inputs=2, ndim=1, layout="C")
+_erf = Specialised(_erf_loop, inputs=1, ndim=1, layout="C")
 _log_softmax = Specialised(_log_softmax_loop, inputs=1, ndim=2, layout="A")
 _log_softmax_backward = Specialised(_log_softmax_backward_loop, inputs=2, ndim=2, layout="A")

@@ -83,6 +83,48 @@ def log_softmax_backward(g: NDArray[Any], out: NDArray[Any], axis: Axes = -1) ->
     return result
 
 
+def erf(x: NDArray[Any]) -> NDArray[Any]:
+    """Return the error function of floating-point numbers, in their shape and dtype."""
+    out = np.empty(x.shape, x.dtype)
+    for i in np.ndindex(x.shape):
+        out[i] = math.erf(x[i])
+    return out
+
+
+def add_windows(g: NDArray[Any], shape: tuple[int, ...], stride: tuple[int, ...]) -> NDArray[Any]:
+    """Add windows (…, places…, window…) to zeros of a shape (…, lengths…), each a stride further than the last."""
+    out = np.zeros(shape, g.dtype)
+    first, axes = len(shape) - len(stride), len(stride)
+    for index in np.ndindex(g.shape):
+        places, offsets = index[first : first + axes], index[first + axes :]
+        at = (place * step + offset for place, step, offset in zip(places, stride, offsets, strict=True))
+        out[*index[:first], *at] += g[index]
+    return out
+
+
+def uniform(state: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Draw numbers from 0 to below 1: the output of SplitMix64, started from a state, a seed and a count."""
+    seed, count = (int(number) for number in state)
+    start, digits = _mixed(seed ^ _mixed(count)), np.finfo(dtype).nmant + 1
+    out = np.empty(shape, dtype)
+    for i, index in enumerate(np.ndindex(shape), 1):
+        out[index] = (_mixed((start + i * GOLDEN) % 2**64) >> 64 - digits) * 2.0**-digits
+    return out
+
+
+GOLDEN = 0x9E3779B97F4A7C15
+"""2⁶⁴ divided by the golden ratio: its multiples are spread evenly, modulo 2⁶⁴."""
+MULTIPLIERS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""Of SplitMix64: variant 13 of D. Stafford's constants for the finalizer of MurmurHash3."""
+
+
+def _mixed(bits: int) -> int:
+    """Return 64 bits of which each depends on each bit given."""
+    bits = (bits ^ bits >> 30) * MULTIPLIERS[0] % 2**64
+    bits = (bits ^ bits >> 27) * MULTIPLIERS[1] % 2**64
+    return bits ^ bits >> 31
+
+
 def _lines(x: NDArray[Any], axis: Axes) -> Iterator[list[tuple[int, ...]]]:
     """Yield the indices of x in groups, each group running along the axes."""
     axes = range(x.ndim) if axis is None else [i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]

@@ -21,6 +21,7 @@ from autodiff.ops.elementwise import (
     clip,
     cos,
     divide,
+    erf,
     exp,
     expm1,
     log,
@@ -44,6 +45,7 @@ from autodiff.ops.elementwise import (
 from autodiff.ops.indexing import getitem, one_hot, take_along_axis
 from autodiff.ops.joining import concat, pad, stack
 from autodiff.ops.products import matmul
+from autodiff.ops.randomness import uniform
 from autodiff.ops.reductions import cumsum, max, mean, min, prod, std, sum, var
 from autodiff.ops.shapes import (
     broadcast_to,
@@ -58,13 +60,14 @@ from autodiff.ops.shapes import (
     swapaxes,
 )
 from autodiff.ops.softmax import log_softmax, logsumexp, softmax
+from autodiff.ops.windows import sliding_windows
 
 __all__ = [
     "abs", "add", "alias", "argmax", "argmin", "astype", "broadcast_to", "clip", "concat", "cos", "cumsum", "divide",
-    "equal", "exp", "expand_dims", "expm1", "flatten", "getitem", "greater", "greater_equal", "less",
+    "equal", "erf", "exp", "expand_dims", "expm1", "flatten", "getitem", "greater", "greater_equal", "less",
     "less_equal", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",
     "matrix_transpose", "max", "maximum", "mean", "min", "minimum", "multiply", "negative", "not_equal",
     "one_hot", "pad", "permute_dims", "power", "prod", "ravel", "relu", "reshape", "sigmoid", "sign", "sin",
-    "softmax", "softplus", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "sum_to",
-    "swapaxes", "take_along_axis", "tanh", "var", "where",
+    "sliding_windows", "softmax", "softplus", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "sum_to",
+    "swapaxes", "take_along_axis", "tanh", "uniform", "var", "where",
 ]  # fmt: skip

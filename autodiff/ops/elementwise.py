@@ -5,6 +5,7 @@ Each rule is the chain rule for one operand: the cotangent `g` times the derivat
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,12 @@ def softplus(a: Array) -> Array:
     """log(1 + eᵃ), without overflow."""
     a = as_real(a)
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
+
+
+@primitive("erf", lambda g, out, a: multiply(g, multiply(exp(negative(square(a))), 2 / math.sqrt(math.pi))))
+def erf(a: Array) -> Array:
+    """2/√π · ∫ e^(−t²) dt from 0 to a, the error function."""
+    return kernels.erf(as_real(a))
 
 
 # ── circular and hyperbolic ─────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 Every operation of `autodiff.ops` stands here, so that the tests that hold for all of them are written once.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,7 @@ UNARY = [
     ("abs", np.abs, apart),
     ("alias", np.array, random),
     ("cos", np.cos, random),
+    ("erf", lambda x: np.vectorize(math.erf, otypes=[x.dtype])(x), random),
     ("exp", np.exp, random),
     ("expm1", np.expm1, random),
     ("log", np.log, positive),
@@ -370,6 +372,51 @@ def joining():
     yield use("pad", "empty", (random((0,)),), 2)
 
 
+def slid(x, window, stride=1):
+    """NumPy's windows, of which some are picked."""
+    window = (window,) if isinstance(window, int) else window
+    steps = (stride,) * len(window) if isinstance(stride, int) else stride
+    every = np.lib.stride_tricks.sliding_window_view(x, window, axis=range(x.ndim - len(window), x.ndim))
+    return every[(..., *(slice(None, None, step) for step in steps), *(slice(None),) * len(window))]
+
+
+def windows():
+    for shape, window, stride in [
+        ((5,), 3, 1),
+        ((5,), (5,), 7),
+        ((2, 6), 2, (2,)),
+        ((4, 5), (2, 3), 1),
+        ((2, 1, 5, 6), (3, 2), (2, 3)),
+        ((2, 4, 4), (2, 2), 2),
+        ((0, 4, 4), (2, 2), 1),
+        ((3, 4, 5), (2, 3, 2), (1, 1, 2)),
+    ]:
+        yield use("sliding_windows", f"{shape},{window},{stride}", (random(shape),), window, stride, numpy=slid)
+
+
+def splitmix(state, shape, dtype=np.float32):
+    """The outputs of SplitMix64 as fractions, from its published text (Vigna, splitmix64.c) in Python's integers."""
+    whole = 2**64
+
+    def mix(z):
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % whole
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % whole
+        return z ^ z >> 31
+
+    seed, count = map(int, state)
+    start, digits = mix(seed ^ mix(count)), {"f": 24, "d": 53}[np.dtype(dtype).char]
+    numbers = [mix((start + (i + 1) * 0x9E3779B97F4A7C15) % whole) for i in range(math.prod(shape))]
+    return np.array([n >> 64 - digits for n in numbers], np.float64).reshape(shape).astype(dtype) / dtype(2**digits)
+
+
+def draws():
+    for state in ((0, 0), (1, 0), (0, 1), (2**64 - 1, 2**63 + 5)):
+        for shape, dtype in (((3, 4), np.float32), ((), np.float64), ((0, 2), np.float32), ((5,), np.float64)):
+            operands = (np.array(state, np.uint64),)
+            label = f"{state},{shape},{dtype.__name__}"
+            yield use("uniform", label, operands, shape, dtype, numpy=splitmix, differentiable=False)
+
+
 MATRICES = [
     ((3, 4), (4, 2)),
     ((1, 4), (4, 1)),
@@ -393,5 +440,5 @@ def products():
         yield use("matmul", f"{a},{b}", (random(a), random(b, 1)))
 
 
-CASES = [*elementwise(), *reductions(), *shapes(), *indexing(), *joining(), *products()]
+CASES = [*elementwise(), *reductions(), *shapes(), *indexing(), *joining(), *products(), *windows(), *draws()]
 DIFFERENTIABLE = [case for case in CASES if case.differentiable]

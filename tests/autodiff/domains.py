@@ -16,7 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.autodiff.cases import log_softmax, logsumexp, softmax, summed_to
+from tests.autodiff.cases import log_softmax, logsumexp, slid, softmax, splitmix, summed_to
 
 Shape = tuple[int, ...]
 Strategy = st.SearchStrategy
@@ -223,6 +223,29 @@ def matrices(draw):
     return (draw(any_sign((*draw(narrower(stack)), m, k))), draw(any_sign((*draw(narrower(stack)), k, n)))), {}
 
 
+@st.composite
+def sliding(draw, adjoint=False):
+    """An array, windows over its last axes, and strides; for the adjoint, an array of such windows, and the shape."""
+    stack = draw(shapes(max_dims=2))
+    lengths = draw(st.lists(st.integers(1, 5), min_size=1, max_size=2))
+    window = tuple(draw(st.integers(1, n)) for n in lengths)
+    steps = tuple(draw(st.integers(1, 3)) for _ in lengths)
+    if len(set(steps)) == 1 and draw(st.booleans()):
+        steps = steps[0]
+    shape = (*stack, *lengths)
+    if adjoint:
+        return (draw(any_sign(slid(np.empty(shape), window, steps).shape)),), {"shape": shape, "stride": steps}
+    return (draw(any_sign(shape)),), {"window": window[0] if len(window) == 1 else window, "stride": steps}
+
+
+@st.composite
+def drawing(draw):
+    """A seed and a count, and a shape and dtype of what they determine."""
+    words = st.integers(0, 2**64 - 1) | st.integers(0, 3)
+    state = np.array([draw(words), draw(words)], np.uint64)
+    return (state,), {"shape": draw(shapes()), "dtype": draw(dtypes)}
+
+
 # ── oracles for which NumPy has no name ─────────────────────────────────────────────────────────────────
 
 
@@ -254,6 +277,10 @@ def add_along_axis(g, indices, axis, shape):
     return added_to(np.take_along_axis(places_of(shape), indices, axis), g, shape)
 
 
+def add_windows(g, shape, stride):
+    return added_to(slid(places_of(shape), g.shape[len(shape) :], stride), g, shape)
+
+
 def log_softmax_backward(cotangent, log_p, axis):
     return cotangent - np.exp(log_p) * np.sum(cotangent, axis, keepdims=True)
 
@@ -283,6 +310,7 @@ DOMAINS = {
     "abs": unary(np.abs, apart(0.25), analytic=False),
     "add": nary(np.add, any_sign, any_sign),
     "add_along_axis": Domain(add_along_axis, picking(adjoint=True)),
+    "add_windows": Domain(add_windows, sliding(adjoint=True)),
     "alias": unary(np.array, any_sign),
     "argmax": flat(np.argmax, along_axis(with_ties, tuples=False, keepdims=keepdims)),
     "argmin": flat(np.argmin, along_axis(with_ties, tuples=False, keepdims=keepdims)),
@@ -293,6 +321,7 @@ DOMAINS = {
     "cumsum": Domain(np.cumsum, along_axis(any_sign, tuples=False, empty=True)),
     "divide": nary(np.divide, any_sign, off_zero),
     "equal": flat(np.equal, elementwise(with_ties, with_ties)),
+    "erf": unary(lambda a: np.vectorize(math.erf, otypes=[a.dtype])(a), any_sign, analytic=False),
     "exp": unary(np.exp, any_sign),
     "expm1": unary(np.expm1, any_sign),
     "getitem": Domain(lambda a, index: a[index], made_of(shapes(), index=indices)),
@@ -328,6 +357,7 @@ DOMAINS = {
     "sigmoid": unary(lambda a: 1 / (1 + np.exp(-a)), any_sign),
     "sign": unary(np.sign, apart(0.25), analytic=False),
     "sin": unary(np.sin, any_sign),
+    "sliding_windows": Domain(slid, sliding()),
     "softmax": Domain(softmax, along_axis(any_sign)),
     "softplus": unary(lambda a: np.log1p(np.exp(a)), any_sign),
     "sqrt": unary(np.sqrt, positive),
@@ -336,6 +366,7 @@ DOMAINS = {
     "sum_to": Domain(summed_to, summing_to()),
     "take_along_axis": Domain(np.take_along_axis, picking()),
     "tanh": unary(np.tanh, any_sign),
+    "uniform": flat(splitmix, drawing()),
     "where": nary(np.where, truths, any_sign, any_sign),
 }  # fmt: skip
 """The domain of every primitive of the engine, by its name."""

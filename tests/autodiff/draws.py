@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.autodiff.cases import BINARY, COMPARISONS, UNARY, apart, positive, random
 
-FLAT = {*COMPARISONS, "logical_and", "logical_or", "logical_not", "argmax", "argmin", "one_hot"}
+FLAT = {*COMPARISONS, "logical_and", "logical_or", "logical_not", "argmax", "argmin", "one_hot", "uniform"}
 """The operations that have no gradient."""
 
 OF_A_LIST = {"concat", "stack"}
@@ -224,6 +224,17 @@ def matrices(rng):
     return [random(a, a_seed(rng)), random(b, a_seed(rng))], {}
 
 
+def slid(rng):
+    shape = a_shape(rng, least=1, empty=False)
+    window = tuple(int(rng.integers(1, n + 1)) for n in shape[-rng.integers(1, min(len(shape), 2) + 1) :])
+    return [random(shape, a_seed(rng))], {"window": window, "stride": tuple(rng.integers(1, 4, len(window)).tolist())}
+
+
+def counted(rng):
+    state = rng.integers(2**64, size=2, dtype=np.uint64)
+    return [state], {"shape": a_shape(rng), "dtype": str(rng.choice(["float32", "float64"]))}
+
+
 DRAWS = {
     **{name: of_numbers(halves if name in KINKED else make) for name, _, make in UNARY},
     **{name: of_numbers(*[halves] * 2 if name in KINKED else makers) for name, _, *makers in BINARY},
@@ -254,6 +265,7 @@ DRAWS = {
     "prod": reduction(positive),
     "ravel": of_an_array(),
     "reshape": of_an_array(another_shape),
+    "sliding_windows": slid,
     "softmax": along_an_axis(logits, empty=False),
     "squeeze": of_an_array(axes_of_length_one),
     "stack": stacked,
@@ -263,5 +275,6 @@ DRAWS = {
     "swapaxes": of_an_array(lambda rng, shape: {f"axis{i}": an_axis(rng, len(shape)) for i in (1, 2)}, least=1),
     "take_along_axis": picked,
     "var": reduction(shortest=2, empty=False),
+    "uniform": counted,
     "where": of_numbers(truths, random, random),
 }

@@ -8,10 +8,12 @@ import math
 
 import numpy as np
 
+from tests.autodiff.cases import slid
+
 ALIKE = [
-    "abs", "add", "cos", "divide", "equal", "exp", "expm1", "greater", "greater_equal", "less", "less_equal", "log",
-    "log1p", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal",
-    "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "subtract", "tanh",
+    "abs", "add", "cos", "divide", "equal", "erf", "exp", "expm1", "greater", "greater_equal", "less", "less_equal",
+    "log", "log1p", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative",
+    "not_equal", "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "subtract", "tanh",
 ]  # fmt: skip
 """What `tf.math` has by the same name."""
 
@@ -49,6 +51,27 @@ def sum_to(tf, x, shape):
     return tape.gradient(spread, small, x)
 
 
+def sliding_windows(tf, x, window, stride=1):
+    """A gather, with NumPy to say which elements are meant."""
+    return tf.gather(tf.reshape(x, [-1]), slid(np.arange(math.prod(x.shape)).reshape(x.shape), window, stride))
+
+
+def uniform(tf, state, shape, dtype):
+    """SplitMix64, in TensorFlow's arithmetic of 64 bits."""
+    word = functools.partial(tf.constant, dtype=tf.uint64)
+
+    def mix(z):
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            z = tf.bitwise.bitwise_xor(z, tf.bitwise.right_shift(z, word(shift))) * word(factor)
+        return tf.bitwise.bitwise_xor(z, tf.bitwise.right_shift(z, word(31)))
+
+    places = word(np.arange(1, math.prod(shape) + 1, dtype=np.uint64))
+    bits = mix(mix(tf.bitwise.bitwise_xor(state[0], mix(state[1]))) + places * word(0x9E3779B97F4A7C15))
+    digits = np.finfo(dtype).nmant + 1
+    fractions = tf.cast(tf.bitwise.right_shift(bits, word(64 - digits)), tf.float64) / 2.0**digits
+    return tf.reshape(tf.cast(fractions, dtype), shape)
+
+
 IN_TENSORFLOW = {
     **{name: _alike(name) for name in ALIKE},
     **{name: _reduction(word) for name, word in REDUCTIONS.items()},
@@ -74,12 +97,14 @@ IN_TENSORFLOW = {
     "ravel": lambda tf, x: tf.reshape(x, [-1]),
     "relu": lambda tf, x: tf.nn.relu(x),
     "reshape": lambda tf, x, shape: tf.experimental.numpy.reshape(x, shape),
+    "sliding_windows": sliding_windows,
     "softmax": lambda tf, x, axis=-1: tf.nn.softmax(x, axis),
     "squeeze": lambda tf, x, axis: x if axis == () else tf.squeeze(x, axis),
     "stack": lambda tf, xs, axis: tf.stack(xs, axis),
     "sum_to": sum_to,
     "swapaxes": lambda tf, x, axis1, axis2: tf.experimental.numpy.swapaxes(x, axis1, axis2),
     "take_along_axis": lambda tf, x, i, axis: tf.experimental.numpy.take_along_axis(x, i, axis),
+    "uniform": uniform,
     "where": lambda tf, c, a, b: tf.where(c, a, b),
 }
 

@@ -10,7 +10,10 @@ import time
 ENVIRONMENT = {"AUTODIFF_KERNELS": "numpy", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """So that processes side by side do not fight for the cores. Every rung of the kernels is broken all the same."""
 
-QUICK = ["backward", "tape", "transforms", "check", "tensor", "interop", "anomaly", "graph", "kernels", "conventions"]
+QUICK = [
+    "backward", "tape", "transforms", "check", "tensor", "interop", "anomaly", "graph", "kernels", "layer_kernels",
+    "conventions",
+]  # fmt: skip
 SUITE = ["tests/autodiff/ops", "tests/autodiff/test_contract.py", *(f"tests/autodiff/test_{name}.py" for name in QUICK)]
 """What must notice: the quick tests that ask for derivatives. How a rule is written down is not asked here."""
 

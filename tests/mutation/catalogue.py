@@ -9,21 +9,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 
-from autodiff.kernels import compiled, loops, vectorized
+from autodiff.kernels import compiled, compiled_windows, loops, vectorized
 from autodiff.tape import registry
 from tests.mutation import rules, texts, walk
 from tests.mutation.mutant import Mutant
 
-ADJOINTS = ["sum_to", "broadcast_to", "scatter", "add_along_axis"]
+ADJOINTS = ["sum_to", "broadcast_to", "scatter", "add_along_axis", "sliding_windows"]
 """Primitives that the rules or the walk compute with, so that their kernels are calculus too."""
 
 RUNGS = [
-    *(getattr(rung, name) for rung in (loops, vectorized) for name in ("relu_backward", "log_softmax_backward")),
+    *(getattr(rung, name) for rung in (loops, vectorized)
+      for name in ("relu_backward", "log_softmax_backward", "add_windows")),
     loops._lines,
 ]
 COMPILED = [
     (compiled._relu_backward_loop, compiled.relu_backward),
     (compiled._log_softmax_backward_loop, compiled.log_softmax_backward),
+    (compiled_windows._add_loop, compiled_windows.add_windows),
 ]
 """What Numba compiles, and the function of Python that calls it."""
 

@@ -16,7 +16,8 @@ EQUIVALENTS: Reasons = {
           ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "logical_and", "logical_or",
            "logical_not", "argmax", "argmin")),
     ],
-    "indices are integers, which are never tracked": [
+    "indices and states are integers, which are never tracked": [
+        "uniform, state: a rule where there is none",
         "take_along_axis, indices: a rule where there is none",
         "add_along_axis, indices: a rule where there is none",
         "take_along_axis, a: held constant, indices",
@@ -24,8 +25,9 @@ EQUIVALENTS: Reasons = {
     ],
     "the rule reads no numbers of the operand, only its shape": [
         *(f"{name}, a: {change}, a" for name in
-          ("getitem", "take_along_axis", "reshape", "sum_to", "pad", "sum", "cumsum", "sign")
+          ("getitem", "take_along_axis", "reshape", "sum_to", "pad", "sum", "cumsum", "sign", "sliding_windows")
           for change in ("replaced by zeros", "replaced by ones", "held constant")),
+        *(f"add_windows, g: {change}, g" for change in ("replaced by zeros", "replaced by ones", "held constant")),
     ],
     "the rule reads no numbers of the result, only how many axes it has": [
         *(f"{rule}: {change}, out" for rule in ("permute_dims, a", "concat, arrays")
@@ -53,7 +55,12 @@ EQUIVALENTS: Reasons = {
     "the share of each tie is then a float64, which the walk casts back": [
         "reductions._share_among_ties: a part for the whole, astype(equal(a, keep_axes(*)), a.dtype) → equal(*)",
     ],
-    "`strict` is an assertion: the lengths are equal": ["joining._inside: number changed, True → False"],
+    "`strict` is an assertion: the lengths are equal": [
+        "joining._inside: number changed, True → False",
+        "windows.sliding_windows: number changed, True → False*",
+        "loops.add_windows: number changed, True → False",
+        "vectorized.add_windows: number changed, True → False",
+    ],
     "a sum over no axes is the array itself": [
         "shapes.sum_to: a part for the whole, * if added > 0 else a → np.add.reduce(*",
         "shapes.sum_to: edge moved, added > 0 → added >= 0",

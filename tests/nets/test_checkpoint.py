@@ -14,6 +14,7 @@ from safetensors.numpy import save as serialize
 
 import nets
 from nets import checkpoint
+from nets.architecture import describe
 from nets.files import discard_drafts, replacing
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,63 @@ def test_a_network_comes_back_as_it_was(tmp_path, widths, activation, dtype):
         np.testing.assert_array_equal(a.data, b.data)
     x = np.random.default_rng(1).standard_normal((3, 6)).astype(dtype)
     np.testing.assert_array_equal(model(x).data, twin(x).data)
+
+
+def network(dtype=np.float32, seed=0):
+    """One of each layer that there is."""
+    given = {"rng": np.random.default_rng(seed), "dtype": dtype}
+    return nets.Sequential(
+        nets.Conv2d(1, 4, 3, padding=(1, 0), **given), nets.BatchNorm2d(4, momentum=0.3, dtype=dtype),
+        nets.GELU("tanh"),
+        nets.MaxPool2d(2, stride=(2, 1)), nets.Conv2d(4, 4, (2, 1), groups=2, bias=False, **given), nets.ELU(0.7),
+        nets.AvgPool2d(2, padding=1), nets.Sequential(nets.LeakyReLU(0.2), nets.Flatten(), nets.ReLU()),
+        nets.Linear(16, 6, **given), nets.BatchNorm1d(6, affine=False, dtype=dtype), nets.Tanh(),
+        nets.LayerNorm((6,), bias=False, dtype=dtype), nets.Dropout(0.25, rng=given["rng"]), nets.Sigmoid(),
+        nets.MLP([6, 5, 3], "tanh", **given),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_network_of_any_layers_comes_back_with_its_statistics_and_its_course_of_random_numbers(tmp_path, dtype):
+    model = network(dtype)
+    x = np.random.default_rng(1).standard_normal((5, 1, 6, 6)).astype(dtype)
+    for _ in range(3):
+        model(x)
+    checkpoint.save(model, tmp_path / "model.safetensors")
+    twin = checkpoint.load(tmp_path / "model.safetensors", nets.Sequential)
+    assert repr(twin) == repr(model)
+    assert twin.state_dict().keys() == model.state_dict().keys()
+    for name, array in model.state_dict().items():
+        assert twin.state_dict()[name].dtype == array.dtype
+        np.testing.assert_array_equal(twin.state_dict()[name], array)
+    for mode in (True, True, False):
+        np.testing.assert_array_equal(twin.train(mode)(x).data, model.train(mode)(x).data)
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(twin.state_dict()[name], array)
+
+
+def test_every_layer_of_nets_is_in_that_network():
+    layers = {item for item in vars(nets).values() if isinstance(item, type) and issubclass(item, nets.Module)}
+    assert {type(module) for module in network().modules()} == layers - {nets.Module}
+
+
+def test_a_module_of_ones_own_is_refused_before_anything_is_written(tmp_path):
+    class Mine(nets.Module):
+        pass
+
+    with pytest.raises(TypeError, match=r"Mine is not one of the modules of nets.*state_dict"):
+        checkpoint.save(nets.Sequential(Mine()), tmp_path / "model.safetensors")
+    assert files_in(tmp_path) == []
+
+
+def test_a_network_of_another_kind_than_asked_for_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    checkpoint.save(network(), path)
+    with pytest.raises(ValueError, match="it is a Sequential, not a network of the kind MLP"):
+        checkpoint.load(path)
+    checkpoint.save(mlp(), path)
+    assert type(checkpoint.load(path, nets.Module)) is nets.MLP
+    assert type(checkpoint.load(path, nets.Sequential)) is nets.MLP  # an MLP is one
 
 
 def test_a_network_that_came_back_can_be_trained(tmp_path):
@@ -190,6 +248,56 @@ GOOD = {"type": "MLP", "layer_dims": [6, 5, 4], "activation": "relu"}
 def test_a_forged_architecture_is_refused(tmp_path, architecture):
     with pytest.raises(ValueError, match=r"model\.safetensors"):
         checkpoint.load(forge(tmp_path / "model.safetensors", architecture))
+
+
+def changed(layer, **settings):
+    """The architecture of the network above with other settings of a layer; None: without the setting."""
+    architecture = describe(network())
+    architecture["layers"][layer] |= settings
+    architecture["layers"][layer] = {k: v for k, v in architecture["layers"][layer].items() if v is not None}
+    return architecture
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"type": "Sequential"},
+        {"type": "Sequential", "layers": None},
+        {"type": "Sequential", "layers": []},
+        {"type": "Sequential", "layers": [None]},
+        {"type": "Sequential", "layers": [{"type": ["ReLU"]}]},
+        {"type": "ReLU"},
+        changed(0, type="Conv3d"),
+        changed(0, in_channels=2),
+        changed(0, in_channels="1"),
+        changed(0, out_channels=10**12),
+        changed(0, kernel_size=[10**6, 10**6]),
+        changed(0, kernel_size=3),
+        changed(0, stride=[0, 1]),
+        changed(0, stride="far"),
+        changed(0, stride=None),
+        changed(0, more=1),
+        changed(0, groups=0),
+        changed(0, bias=False),
+        changed(1, num_features=10**12),
+        changed(1, num_features=4.5),
+        changed(1, momentum="fast"),
+        changed(2, approximate="well"),
+        changed(3, kernel_size=[0, 0]),
+        changed(5, alpha="a"),
+        changed(7, layers=[{"type": "Flatten", "start_dim": "x"}]),
+        changed(7, layers=[{"type": "LeakyReLU", "negative_slope": float("nan")}]),
+        changed(8, out_features=10**12),
+        changed(11, normalized_shape=[10**12]),
+        changed(12, p=2.0),
+        changed(14, layer_dims=[6, 10**12, 3]),
+        changed(14, activation="gelu"),
+    ],
+    ids=lambda architecture: str(architecture)[:50],
+)
+def test_a_forged_architecture_of_layers_is_refused(tmp_path, architecture):
+    with pytest.raises(ValueError, match=r"model\.safetensors"):
+        checkpoint.load(forge(tmp_path / "model.safetensors", architecture, network().state_dict()), nets.Module)
 
 
 @pytest.mark.parametrize("text", ["", "{", "nul", "[" * 100_000], ids=["empty", "open", "word", "deep"])

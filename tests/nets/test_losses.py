@@ -94,6 +94,25 @@ def test_logits_may_be_a_plain_array():
     )
 
 
+@pytest.mark.parametrize("ε", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("soft", [False, True])
+def test_smoothed_labels_are_those_labels_with_a_part_of_them_spread_evenly(ε, soft):
+    z, y = logits_of(6, 10), labels_of(6, 10)
+    p = soft_labels(6, 10) if soft else np.eye(10)[y]
+    z_ = Tensor(z, requires_grad=True)
+    loss = nets.cross_entropy(z_, p if soft else y, label_smoothing=ε)
+    loss.backward()
+    smoothed = (1 - ε) * p + ε / 10
+    close(loss.data, -np.mean(np.sum(smoothed * np.log(softmax(z)), axis=1)))
+    np.testing.assert_allclose(z_.grad.data, (softmax(z) - smoothed) / 6, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("ε", [-0.1, 1.1, np.nan])
+def test_a_smoothing_out_of_range_is_refused(ε):
+    with pytest.raises(ValueError, match="cross_entropy: label_smoothing must be from 0 to 1"):
+        nets.cross_entropy(logits_of(2, 3), np.array([0, 1]), ε)
+
+
 def test_gradients_flow_into_soft_labels_too():
     z, p = logits_of(4, 3), Tensor(soft_labels(4, 3), requires_grad=True)
     nets.cross_entropy(z, p).backward()

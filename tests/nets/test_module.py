@@ -121,6 +121,28 @@ def test_a_module_without_forward_says_so():
         nets.Module()(np.ones(2))
 
 
+def test_a_buffer_is_saved_with_the_parameters_and_not_trained():
+    module = nets.Module()
+    module.weight, numbers = nets.Parameter(np.ones(2)), np.arange(3.0)
+    module.parts = [nets.Buffer(numbers)]
+    assert [name for name, _ in module.named_buffers()] == ["parts.0"]
+    assert [name for name, _ in module.named_parameters()] == ["weight"]
+    assert list(module.state_dict()) == ["weight", "parts.0"]
+    assert not np.shares_memory(module.parts[0].data, numbers)
+    module.load_state_dict({"weight": np.zeros(2), "parts.0": np.full(3, 7)})
+    np.testing.assert_array_equal(module.parts[0].data, [7.0, 7.0, 7.0])
+    with pytest.raises(KeyError, match=r"parts\.0"):
+        module.load_state_dict({"weight": np.zeros(2)})
+
+
+def test_a_buffer_takes_new_numbers_of_its_shape_and_dtype_alone():
+    buffer = nets.Buffer(np.zeros(2))
+    buffer.assign(buffer + 1.0)
+    np.testing.assert_array_equal(buffer.data, [1.0, 1.0])
+    with pytest.raises(ValueError, match="data"):
+        buffer.assign(np.zeros(3))
+
+
 # ── state ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

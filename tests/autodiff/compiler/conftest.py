@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autodiff.compiler import access, machine, runtime, scheduling, store
+from autodiff.kernels import vectorized
 
 FUNCTIONS = {}
 """What stands for machine code, by its address."""
@@ -40,6 +41,12 @@ def part_of(rows, part, parts):
     return rows * part // parts, rows * (part + 1) // parts
 
 
+def uniform_at(seed, count, place, digits):
+    """The number at a place among those that NumPy's kernel draws for a seed and a count."""
+    dtype = np.dtype(np.float32 if digits == 24 else np.float64)
+    return vectorized.uniform(np.array([seed, count], np.uint64), (int(place) + 1,), dtype)[int(place)]
+
+
 def interpreted(source):
     """The module of a source, its functions left to Python."""
     text = "\n".join(line for line in source.splitlines() if not line.startswith("from autodiff."))
@@ -51,6 +58,8 @@ def interpreted(source):
         place=runtime.place.py_func,
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
+        erf=runtime.erf.py_func,
+        uniform_at=uniform_at,
         product_of_columns={np.dtype(t): product_of_columns for t in (np.float32, np.float64)},
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )

@@ -178,3 +178,40 @@ def test_a_label_out_of_range_is_an_error_and_moves_no_parameter(by_three):
         program(leaves)
     for leaf, old in zip(leaves, before, strict=True):
         np.testing.assert_array_equal(leaf, old)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 4), (12, 2), (3, 8)], ids=str)
+def test_a_factor_that_is_read_in_another_shape_is_waited_for_and_not_copied(by_three, shape):
+    """A thread's rows of it are not the rows that the thread has made."""
+    x, w = random((6, 4)), random((shape[1], 5), 1)
+    graph = ad.trace(lambda x, w: ad.reshape(ad.exp(x), shape) @ w, x, w)
+    program = Program(graph)
+    for seed in range(2):
+        leaves = [random(leaf.shape, seed) for leaf in program.leaves]
+        want = np.exp(leaves[0]).reshape(shape) @ leaves[1]
+        np.testing.assert_allclose(program(leaves)[0], want, rtol=1e-12)
+    assert "1 loops and 1 matrix products" in program.report()
+
+
+def test_what_a_kernel_of_its_own_reads_through_views_is_not_copied(by_python):
+    x = random((2, 3, 6, 6))
+    graph = ad.trace(lambda x: ad.cumsum(ad.permute_dims(ad.exp(x), (0, 2, 3, 1))[:, ::2], axis=1), x)
+    program = Program(graph)
+    np.testing.assert_allclose(program([x])[0], np.cumsum(np.exp(x).transpose(0, 2, 3, 1)[:, ::2], axis=1), rtol=1e-12)
+    assert "1 loops and 0 matrix products" in program.report()
+    assert "1 operations left to their own kernels" in program.report()
+
+
+@pytest.mark.parametrize(
+    ("shape", "other"),
+    [
+        ((6, 4), (4, 6)), ((6, 4), (2, 3, 4)), ((2, 3, 4), (6, 4)), ((2, 3, 4), (2, 2, 6)), ((1, 6, 1), (2, 1, 3)),
+        ((2, 3, 4, 5), (6, 20)), ((6, 20), (3, 2, 5, 4)), ((4, 3), (1, 2, 6)), ((1,), (1, 1)), ((), (1, 1)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_loops_read_through_any_reshape(by_three, shape, other):
+    x = random(shape)
+    graph = ad.trace(lambda x: ad.exp(ad.reshape(ad.sin(x), other)) + 1.0, x)
+    program = Program(graph)
+    np.testing.assert_allclose(program(leaves_of(program))[0], np.exp(np.sin(x).reshape(other)) + 1, rtol=1e-12)
