@@ -1,4 +1,4 @@
-"""The network and the optimizer that a configuration asks for."""
+"""The network, the optimizer and the averages that a configuration asks for."""
 
 from __future__ import annotations
 
@@ -33,3 +33,8 @@ def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
     if config.optimizer == "adamw":
         return nets.AdamW(groups, lr)
     return nets.SGD(groups, lr, momentum=MOMENTUM if config.optimizer == "momentum" else 0.0)
+
+
+def make_averages(config: TrainConfig, model: nets.Module) -> nets.ExponentialMovingAverage | None:
+    """Return the averages of the weights that a configuration asks for, or None."""
+    return nets.ExponentialMovingAverage(model.parameters(), config.ema) if config.ema else None

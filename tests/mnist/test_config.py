@@ -65,6 +65,15 @@ def test_adamw_alone_decays_unasked(optimizer, decay):
         ({"l2": -1e-4}, "--l2 -0.0001"),
         ({"l2": float("nan")}, "--l2 nan"),
         ({"l2": float("inf")}, "--l2 inf"),
+        ({"clip": 0.0}, "--clip 0"),
+        ({"clip": float("nan")}, "--clip nan"),
+        ({"label_smoothing": -0.1}, "--label-smoothing -0.1"),
+        ({"label_smoothing": 1.0}, "--label-smoothing 1"),
+        ({"ema": 1.0}, "--ema 1"),
+        ({"ema": float("nan")}, "--ema nan"),
+        ({"validation": 1.0}, "--validation 1"),
+        ({"validation": -0.5}, "--validation -0.5"),
+        ({"validation": 0.5, "patience": 0}, "--patience 0"),
     ],
     ids=str,
 )
@@ -95,6 +104,21 @@ def test_as_json_it_has_every_field_and_the_defaults_filled_in(tmp_path):
     assert fields["layers"] == [784, 128, 64, 10]
     assert (fields["lr"], fields["l2"]) == (LEARNING_RATES["adamw"], 0.01)
     assert (fields["data_dir"], fields["out"]) == (str(tmp_path), "here")
+
+
+@pytest.mark.parametrize("engine", ["manual", "tensorflow"])
+@pytest.mark.parametrize("settings", [{"jit": True}, {"anomaly": True}, {"label_smoothing": 0.1}], ids=str)
+def test_what_another_engine_cannot_do_is_one_line(engine, settings):
+    (name,) = settings
+    with pytest.raises(UserError) as caught:
+        TrainConfig(engine=engine, **settings)
+    flag = f"--{name.replace('_', '-')}"
+    assert str(caught.value) == f"{flag}: is for this engine alone; leave out --engine {engine}"
+
+
+def test_patience_without_images_to_validate_on_is_one_line():
+    with pytest.raises(UserError, match=r"^--patience 3: needs images to validate on; add --validation 0.1$"):
+        TrainConfig(patience=3)
 
 
 # ── resume ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from nets import checkpoint
 ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("MNIST_DATA_DIR"))
 FILES = [
-    "config.json",
+    "config.toml",
     "confusion.png",
     "curves.png",
     "gradient_norms.png",
@@ -136,7 +137,7 @@ def test_every_engine_writes_the_same_files(runs, engine):
     assert files_in(folder) == FILES
     assert len(history_of(folder)) == metrics_of(folder)["epochs"]
     assert history_of(folder)[-1]["test_accuracy"] == metrics_of(folder)["test_accuracy"]
-    assert json.loads((folder / "config.json").read_text())["engine"] == engine
+    assert tomllib.loads((folder / "config.toml").read_text())["engine"] == engine
     assert checkpoint.load(folder / "model.safetensors").layer_dims == (784, 128, 64, 10)
 
 
@@ -202,7 +203,8 @@ def test_help_tells_every_flag_and_succeeds():
     done = train("--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    flags = "layers epochs batch-size optimizer lr l2 init activation seed dataset data-dir engine out resume"
+    flags = "layers epochs batch-size optimizer lr schedule clip l2 label-smoothing ema init activation seed "
+    flags += "validation patience dataset data-dir engine jit anomaly out resume config"
     for flag in flags.split():
         assert f"--{flag}" in done.stdout
 
@@ -226,6 +228,30 @@ def test_output_that_cannot_show_every_character_is_no_reason_to_stop(tmp_path):
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
     assert files_in(tmp_path / "run") == FILES
+
+
+def test_a_run_can_be_had_again_from_its_configuration_and_flags_change_it(tmp_path):
+    flags = ["--optimizer", "adam", "--validation", "0.1", "--schedule", "one-cycle", "--ema", "0.9", "--seed", "3"]
+    assert train(*SMALL, *flags, "--out", tmp_path / "one").returncode == 0
+    given = ["--config", tmp_path / "one" / "config.toml"]
+    for name, more in (("same", []), ("other", ["--seed", "4"])):
+        done = train(*given, *more, "--out", tmp_path / name)
+        assert (done.returncode, done.stderr) == (0, "")
+    one, same, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "same", "other"))
+    assert one == same != other
+    configs = [(tmp_path / name / "config.toml").read_text() for name in ("one", "same", "other")]
+    assert configs[0] == configs[1]
+    assert configs[2] == configs[0].replace("seed = 3", "seed = 4")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [('colour = "red"', "no setting colour"), ("epochs = 0", "--epochs 0"), ("epochs = ", "Invalid"), (None, "cannot")],
+)
+def test_a_wrong_configuration_is_one_line(tmp_path, text, told):
+    if text is not None:
+        (tmp_path / "mine.toml").write_text(text)
+    assert_one_line(train("--config", tmp_path / "mine.toml"), 2, f"--config {tmp_path / 'mine.toml'}", told)
 
 
 # ── ends before the end ─────────────────────────────────────────────────────────────────────────────────
@@ -306,6 +332,10 @@ def test_a_loss_that_becomes_no_number_ends_with_status_3_and_no_network(tmp_pat
         (["--optimizer", "rmsprop"], ["rmsprop", "--optimizer", "momentum"]),
         (["--engine", "jax"], ["jax", "--engine", "autodiff"]),
         (["--colour", "red"], ["--colour"]),
+        (["--config"], ["--config"]),
+        (["--schedule", "steep"], ["steep", "--schedule", "one-cycle"]),
+        (["--patience", "3"], ["--patience 3", "--validation"]),
+        (["--engine", "manual", "--label-smoothing", "0.1"], ["--label-smoothing", "--engine manual"]),
         (["--dataset", "mnist-5k", "--data-dir", "."], ["--data-dir"]),
     ],
     ids=lambda value: " ".join(value) if value and value[0].startswith("--") else "",
