@@ -10,6 +10,7 @@ from mnist import gradients
 from mnist.data import Split
 from mnist.data.dataset import SIDE
 from mnist.evaluation import Evaluation, worst_mistakes
+from mnist.metrics import Bin
 from mnist.state import Row
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 CURVES, GRADIENT_NORMS, WEIGHTS = "curves.png", "gradient_norms.png", "weights.png"
 CONFUSION, MISTAKES = "confusion.png", "mistakes.png"
 NAMES = (CURVES, GRADIENT_NORMS, CONFUSION, MISTAKES, WEIGHTS)
+RELIABILITY = "reliability.png"
+OF_EVALUATION = (CONFUSION, MISTAKES, RELIABILITY)
 
 _MOST_MISTAKES = 20
 _MOST_UNITS = 128
@@ -38,7 +41,7 @@ def of_training(history: Sequence[Row], model: nets.MLP) -> Iterator[tuple[str, 
     yield WEIGHTS, draw_weights(W.T[:_MOST_UNITS].reshape(-1, SIDE, SIDE), W.shape[1], digits)
 
 
-def of_evaluation(evaluation: Evaluation, model: nets.MLP, split: Split) -> Iterator[tuple[str, Figure]]:
+def of_evaluation(evaluation: Evaluation, model: nets.Module, split: Split) -> Iterator[tuple[str, Figure]]:
     """Draw what a network makes of the images of a split; yield each picture after its name."""
     from viz.confusion import draw_confusion
     from viz.mistakes import Shown, draw_mistakes
@@ -49,6 +52,13 @@ def of_evaluation(evaluation: Evaluation, model: nets.MLP, split: Split) -> Iter
         for m in worst_mistakes(model, split, _MOST_MISTAKES)
     ]
     yield MISTAKES, draw_mistakes(shown, evaluation.mistakes, len(split))
+
+
+def of_calibration(bins: Sequence[Bin], error: float) -> Iterator[tuple[str, Figure]]:
+    """Draw whether a network is right as often as it thinks; yield the picture after its name."""
+    from viz.reliability import Bar, draw_reliability
+
+    yield RELIABILITY, draw_reliability([Bar(*bin) for bin in bins if bin.images], error)  # type: ignore[arg-type]
 
 
 def _layers(model: nets.MLP) -> list[str]:
