@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -16,13 +19,16 @@ from mnist.data.dataset import SIDE
 from mnist.errors import UserError
 from mnist.presets import Scene
 from viz.draw import Depth, Passes
-from viz.picture import DrawingError, renderers
+from viz.picture import DrawingError, renderer, renderers
 
 Preset = Literal["toy", "mnist"]
 Format = Literal["html", "svg", "png", "pdf", "dot"]
 
 LAYERS: dict[Preset, tuple[int, ...]] = {"toy": (3, 4, 2), "mnist": (PIXELS, 128, 64, CLASSES)}
 BATCH_SIZES: dict[Preset, int] = {"toy": 2, "mnist": 4}
+
+MOST_EXAMPLES = 10_000
+MOST_PARAMETERS = 100_000_000
 
 _HYPHEN = "\N{NON-BREAKING HYPHEN}"
 
@@ -65,8 +71,10 @@ class DrawConfig:
             raise UserError(f"{given}: must run from {PIXELS} pixels to {CLASSES} classes")
         if self.out and self.out.suffix[1:] not in ([self.format] if self.format else get_args(Format)):
             raise UserError(f"--out {self.out}: must end in .{self.format or ', .'.join(get_args(Format))}")
-        if self.examples < 1:
-            raise UserError(f"--batch-size {self.batch_size}: must be 1 or more")
+        if sum(before * after for before, after in pairwise(widths)) > MOST_PARAMETERS:
+            raise UserError(f"{given}: has more than {MOST_PARAMETERS:,} weights; give narrower layers")
+        if not 1 <= self.examples <= MOST_EXAMPLES:
+            raise UserError(f"--batch-size {self.batch_size}: must be from 1 to {MOST_EXAMPLES}")
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}: must be 0 or more")
         if self.weights and (self.preset == "toy" or self.layers):
@@ -114,21 +122,37 @@ def page_of(config: DrawConfig, scene: Scene) -> viz.Page:
     return viz.explore(scene.graph, title=title, witnesses=said, pictures=pictures, notes=notes)
 
 
+def refuse(path: Path) -> None:
+    """Raise UserError if a file can surely not be written, which is better told before the work than after it."""
+    try:
+        if path.suffix not in (".html", ".dot"):
+            renderer(path.suffix[1:])
+        if not path.parent.is_dir():
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    except (DrawingError, OSError) as error:
+        raise _refusal(path, error) from error
+
+
 def save(drawing: viz.Page | viz.Picture, path: Path) -> None:
     """Write a page or a picture to a file, and say which."""
     try:
         drawing.save(path)
-    except DrawingError as error:
-        raise UserError(f"--format {path.suffix[1:]}: {error}") from error
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"--out {path}: cannot be written ({reason}); name another file") from error
+    except (DrawingError, OSError) as error:
+        raise _refusal(path, error) from error
     print(path)
+
+
+def _refusal(path: Path, error: DrawingError | OSError) -> UserError:
+    if isinstance(error, DrawingError):
+        return UserError(f"--format {path.suffix[1:]}: {error}")
+    return UserError(f"--out {path}: cannot be written ({error.strerror or error}); name another file")
 
 
 def main() -> int:
     """Draw as the flags say, and return the exit status."""
     config = parse(DrawConfig, "python -m mnist.draw")
+    for path in config.paths:
+        refuse(path)
     scene = scene_of(config)
     for path in config.paths:
         is_page = path.suffix == ".html"

@@ -6,8 +6,9 @@ gradient into `.grad` of each parameter.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import autodiff as ad
@@ -78,11 +79,33 @@ def by_hand(model: nets.MLP, x: Any, y: Any) -> float:
 def _import_tensorflow() -> Any:
     """Import TensorFlow, with settings under which it computes in full float32, and equal seeds give equal results."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
+    with _silent():
+        import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
+        tf.config.experimental.enable_op_determinism()
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        tf.config.list_logical_devices()  # which looks for them
     return tf
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Send to nowhere what is written to the process's stderr; what Python raises is raised all the same.
+
+    TensorFlow's libraries log there as they are loaded, before they read any setting.
+    """
+    try:
+        stderr = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _by_tensorflow(tf: Any) -> Engine:

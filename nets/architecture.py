@@ -77,6 +77,8 @@ def _construct(architecture: Any, state: Mapping[str, np.ndarray], path: str, gi
     if settings.keys() != set(_settings(kind)):
         raise ValueError(f"the settings of {kind.__name__} are {_settings(kind)}, not {list(settings)}")
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    if kind is MLP:
+        _check_widths(settings["layer_dims"], state, path)
     for name, shape in _large(kind, settings).items():
         if state[f"{path}{name}"].shape != shape:
             raise ValueError(f"{path}{name} has shape {state[f'{path}{name}'].shape}, not {shape}")
@@ -84,10 +86,17 @@ def _construct(architecture: Any, state: Mapping[str, np.ndarray], path: str, gi
     return kind(**settings, **{name: value for name, value in given.items() if name in wanted})
 
 
+def _check_widths(widths: tuple[int, ...], state: Mapping[str, np.ndarray], path: str) -> None:
+    """Raise unless the arrays at a path are those of an MLP of these widths."""
+    shapes: dict[str, tuple[int, ...]] = {f"layers.{2 * i}.weight": pair for i, pair in enumerate(pairwise(widths))}
+    shapes |= {f"layers.{2 * i}.bias": (width,) for i, width in enumerate(widths[1:])}
+    found = {name.removeprefix(path): array.shape for name, array in state.items() if name.startswith(path)}
+    if shapes != found:
+        raise ValueError(f"its tensors are not those of an MLP of widths {list(widths)}")
+
+
 def _large(kind: type[Module], settings: dict[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return the shape of what takes the most memory in a layer of these settings, by its name."""
-    if kind is MLP:
-        return {f"layers.{2 * i}.weight": pair for i, pair in enumerate(pairwise(settings["layer_dims"]))}
     if kind is Linear:
         return {"weight": (settings["in_features"], settings["out_features"])}
     if kind is Conv2d:

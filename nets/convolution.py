@@ -35,6 +35,8 @@ def conv2d(
         ValueError: the images are not of 4 axes or of other channels, the groups do not divide the channels, the
             kernel is larger than the padded images, or a stride or padding is out of range.
     """
+    if len(shape_of(weight)) != 4:
+        raise ValueError(f"conv2d: needs weights (out, in / groups, height, width), but got shape {shape_of(weight)}")
     (out_channels, channels, *kernel), stride = shape_of(weight), pair("conv2d", "stride", stride)
     check_groups("conv2d", channels * groups, out_channels, groups)
     check_images("conv2d", x, channels * groups)

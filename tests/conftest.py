@@ -1,8 +1,14 @@
 """What all tests share: TensorFlow, and each device that it sees."""
 
 import os
+import signal
 
 import pytest
+
+
+def pytest_configure():
+    """Let Ctrl-C interrupt, as commands expect it: a shell that runs the tests in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

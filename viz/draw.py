@@ -6,7 +6,7 @@ Solid arrows are the forward pass. Dashed ones are the backward pass, which take
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Literal
 
 import graphviz
@@ -16,18 +16,21 @@ from autodiff.explain.formula import barred, parameter_names
 from autodiff.explain.labels import Labels
 from autodiff.graph import Graph, Operation, Value
 from viz import style
-from viz.labels import beside, called, describe, is_plain, shape_text, text
+from viz.folding import Step, by_layer, count_of, hidden_in, in_blocks, unfolded
+from viz.labels import MOST_NAMED, beside, called, describe, is_plain, listed, shape_text, so_many, text
+from viz.legend import add_legend
 from viz.picture import Picture
-from viz.reading import MOST_RULES, Reading, Step, steps_of
+from viz.reading import MOST_RULES, Reading
 
 Passes = Literal["forward", "backward", "both"]
 Depth = Literal["op", "layer"]
 
 FOLD_ABOVE = 300
-"""A picture of more nodes than these folds its layers by itself."""
+"""A picture of more nodes than these folds its layers by itself, and operations in a row if that is not enough."""
 
+_Contribution = tuple[str, list[str], dict[str, str]]
+"""The node that a gradient comes from; what is written at the arrow, and how that looks."""
 _TITLES = {"forward": "forward pass", "backward": "backward pass", "both": "forward and backward pass"}
-_MOST_NAMED = 12
 
 
 def draw(computation: Tensor | Graph, passes: Passes = "both", depth: Depth | None = None) -> Picture:
@@ -36,7 +39,8 @@ def draw(computation: Tensor | Graph, passes: Passes = "both", depth: Depth | No
     Args:
         computation: a Tensor, whose tape is read, or a Graph; only a traced graph knows of layers.
         passes: which arrows are drawn.
-        depth: a node for each operation, or for each layer; None is by layer above 300 nodes.
+        depth: a node for each operation, or for each layer. None is for each operation, but above 300 nodes for each
+            layer, and where that leaves more than 300, or there are no layers, for so many operations in a row.
 
     The norm of a gradient is given where a backward pass has left the gradient: with a tensor that holds it, as `grad`,
     or in a graph of which the backward pass is a part.
@@ -53,21 +57,32 @@ def draw(computation: Tensor | Graph, passes: Passes = "both", depth: Depth | No
         raise TypeError(f"draw: needs a Tensor or a Graph, not {type(computation).__name__}")
     graph = computation if isinstance(computation, Graph) else Graph.of(computation)
     reading = Reading.of(graph)
-    count = len(reading.operations) + len(reading.values)
-    folding = depth == "layer" or (depth is None and count > FOLD_ABOVE)
-    return _Drawing(reading, passes, folding, f"{count} nodes" if depth is None else "").picture()
+    return _Drawing(reading, passes, *_steps_of(reading, depth)).picture()
+
+
+def _steps_of(reading: Reading, depth: Depth | None) -> tuple[list[Step], str]:
+    """Return the nodes for what is computed, and what the picture says of folding."""
+    steps = unfolded(reading)
+    count = count_of(reading, steps)
+    if depth == "op" or (depth is None and count <= FOLD_ABOVE):
+        return steps, ""
+    layers = by_layer(reading)
+    if depth == "layer":
+        return layers, "layers folded" if any(step.folded for step in layers) else ""
+    blocks = in_blocks(reading, layers, FOLD_ABOVE)
+    what = "layers" if len(blocks) == len(layers) else "operations"
+    return blocks, f"{what} folded, for it has {count} nodes"
 
 
 class _Drawing:
     """The text of a picture in the making."""
 
-    def __init__(self, reading: Reading, passes: Passes, folding: bool, reason: str) -> None:
-        self.reading, self.labels = reading, Labels(reading.graph)
-        self.passes = passes
+    def __init__(self, reading: Reading, passes: Passes, steps: list[Step], note: str) -> None:
+        self.reading, self.passes, self.steps, self.note = reading, passes, steps, note
+        self.labels = Labels(reading.graph)
         self.forward, self.backward = passes != "backward", passes != "forward"
-        self.steps, self.hidden = steps_of(reading, folding)
-        self.folded = any(step.folded for step in self.steps)
-        self.reason = reason
+        self.hidden = hidden_in(reading, steps)
+        self.folded = any(step.folded for step in steps)
         self.outputs = {value.id for value in reading.outputs}
         self.main = graphviz.Digraph("computation", graph_attr=style.GRAPH, node_attr=style.NODE, edge_attr=style.EDGE)
         self.clusters: dict[str, graphviz.Digraph] = {"": self.main}
@@ -87,26 +102,24 @@ class _Drawing:
             self._forward_edges()
         if self.backward:
             self._backward_edges()
-        self._legend()
-        title = self._title()
-        self.main.attr(label=text(title, ""))
-        return Picture(self.main.source, title, self._description(shown))
+        self._stack_layers(homes)
+        add_legend(self.main, self.kinds, self.passes)
+        heading = self._heading()
+        self.main.attr(label=text(*heading, ""))
+        return Picture(self.main.source, " ".join(heading), self._description(shown))
 
     # ── words ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _title(self) -> str:
+    def _heading(self) -> list[str]:
         root = self.reading.graph.modules.get("", "Computation")
-        title = f"{root}: {_TITLES[self.passes]}"
-        if self.folded:
-            title += f" (layers folded{f', for it has {self.reason}' if self.reason else ''})"
-        return title
+        return [f"{root}: {_TITLES[self.passes]}", *([f"({self.note})"] if self.note else [])]
 
     def _description(self, shown: list[Value]) -> str:
         names = [operation.primitive.name for operation in self.reading.operations]
-        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         kinds = Counter(self._kind(value) for value in shown)
         counted = ", ".join(f"{count} × {called(kind)}" for kind, count in kinds.items())
-        return f"{len(names)} operations: {', '.join(names[:_MOST_NAMED])}{more}. Values: {counted}."
+        return f"{len(names)} operations: {', '.join(names[:MOST_NAMED])}{more}. Values: {counted}."
 
     # ── nodes ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,9 +153,12 @@ class _Drawing:
             return
         self.kinds.setdefault("fold")
         names = [operation.primitive.name for operation in step.operations]
-        lines = [self._layer(step.scope), ", ".join(names[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")]
+        lines = [self._layer(step.scope) if step.scope else so_many(len(names), "operation"), listed(names)]
         parameters = {v.id: v for operation in step.operations for v in operation.inputs if v.kind == "parameter"}
-        lines += [", ".join(describe(v, "parameter", self.labels)) for v in parameters.values() if v.id in self.hidden]
+        within = [", ".join(describe(v, "parameter", self.labels)) for v in parameters.values() if v.id in self.hidden]
+        lines += within[:MOST_NAMED]
+        if len(within) > MOST_NAMED:
+            lines.append(f"and {so_many(len(within) - MOST_NAMED, 'more parameter')}")
         home.node(step.id, text(*lines), **style.FOLD)
 
     def _rules(self, operation: Operation) -> list[str]:
@@ -193,41 +209,56 @@ class _Drawing:
         homes = {key: scopes.pop() for key, scopes in users.items() if len(scopes) == 1}
         return homes | {operation.output.id: operation.scope for operation in self.reading.operations}
 
+    def _stack_layers(self, homes: Mapping[int, str]) -> None:
+        """Keep what belongs to a layer below what comes into it, so that layers stand below, not beside each other."""
+        placed: set[int] = set()
+        for operation in self.reading.operations if homes else ():
+            within = [v for v in operation.inputs if operation.scope and homes.get(v.id) == operation.scope]
+            for leaf in within:
+                if leaf.operation is None and leaf.id not in placed:
+                    placed.add(leaf.id)
+                    for value in operation.inputs:
+                        if value not in within and self._is_shown(value):
+                            self.main.edge(_node(value), _node(leaf), style="invis")
+
     # ── arrows ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _forward_edges(self) -> None:
         for step in self.steps:
             drawn = set()
             for operation in step.operations:
-                for value, name in zip(operation.inputs, _names(operation), strict=True):
+                for index, (value, name) in enumerate(zip(operation.inputs, _names(operation), strict=True)):
                     if self._is_shown(value) and not (step.folded and (value.id in drawn or _made_in(value, step))):
                         drawn.add(value.id)
-                        self.main.edge(_node(value), step.id, beside(_shaped(name, value, step)))
+                        look = {} if index else style.SPINE
+                        self.main.edge(_node(value), step.id, beside(_shaped(name, value, step)), **look)
                 if self._is_shown(operation.output):
-                    self.main.edge(step.id, _node(operation.output), beside(_shaped("y", operation.output, step)))
+                    shaped = beside(_shaped("y", operation.output, step))
+                    self.main.edge(step.id, _node(operation.output), shaped, **style.SPINE)
 
     def _backward_edges(self) -> None:
         """Draw the way back: arrows are laid as in the forward pass, so that both passes have one layout."""
-        contributions: dict[int, list[tuple[str, list[str]]]] = defaultdict(list)
+        contributions: dict[int, list[_Contribution]] = defaultdict(list)
+        spine = style.BACKWARD if self.forward else style.BACKWARD | style.SPINE
         for step in self.steps:
             drawn = set()
             for operation in step.operations:
                 output = operation.output
                 if output.id in self.reading.wanted and self._is_shown(output):
-                    self.main.edge(step.id, _node(output), beside(_shaped("ȳ", output, step)), **style.BACKWARD)
+                    self.main.edge(step.id, _node(output), beside(_shaped("ȳ", output, step)), **spine)
                 for index, (value, name) in enumerate(zip(operation.inputs, _names(operation), strict=True)):
                     if not self._is_shown(value) or (step.folded and (value.id in drawn or _made_in(value, step))):
                         continue
                     if self.reading.asks(operation, index):
                         drawn.add(value.id)
                         lines = [_shaped(barred(name), value, step), *self._reduction(operation, index)]
-                        contributions[value.id].append((step.id, lines))
+                        contributions[value.id].append((step.id, lines, style.BACKWARD if index else spine))
                     elif not self.forward and self._is_read(operation, value):
                         self.main.edge(_node(value), step.id, beside("saved"), **style.SAVED_EDGE)
         for value in self.reading.values:
             self._gather(value, contributions[value.id])
 
-    def _gather(self, value: Value, contributions: list[tuple[str, list[str]]]) -> None:
+    def _gather(self, value: Value, contributions: list[_Contribution]) -> None:
         """Lead the contributions to a value's gradient to it: through a sum, if there are several."""
         target = _node(value)
         if len(contributions) > 1:
@@ -236,8 +267,8 @@ class _Drawing:
             self.main.node(target, "+", **style.SUM)
             label = f"sum of {len(contributions)}: {shape_text(value.shape)}"
             self.main.edge(_node(value), target, beside(label), **style.BACKWARD)
-        for step, lines in contributions:
-            self.main.edge(target, step, beside(*lines), **style.BACKWARD)
+        for step, lines, look in contributions:
+            self.main.edge(target, step, beside(*lines), **look)
 
     def _reduction(self, operation: Operation, index: int) -> list[str]:
         """Return the line that says how broadcasting is undone, if there was any."""
@@ -254,26 +285,6 @@ class _Drawing:
             for i in range(len(operation.inputs))
             if (rule := self.reading.rules.get((operation.output.id, i)))
         )
-
-    # ── legend ──────────────────────────────────────────────────────────────────────────────────────────
-
-    def _legend(self) -> None:
-        """Say what the shapes in this picture mean."""
-        looks = style.STYLES | {
-            "operation": style.OPERATION,
-            "fold": style.FOLD,
-            "saved": style.STYLES["result"] | style.SAVED,
-            "sum": style.SUM,
-        }
-        with self.main.subgraph(name="cluster_legend") as legend:
-            legend.attr(label="how to read it", style="dotted", color=style.FRAME, fontsize="14")
-            entries = [f"legend_{kind}" for kind in style.TITLES if kind in self.kinds]
-            for kind in style.TITLES:
-                if kind in self.kinds:
-                    legend.node(f"legend_{kind}", style.TITLES[kind], **looks[kind])
-            legend.node("legend_arrows", text(*style.ARROWS[self.passes]), shape="plaintext", style="")
-            for above, below in pairwise([*entries, "legend_arrows"]):
-                legend.edge(above, below, style="invis")
 
 
 def _node(value: Value) -> str:

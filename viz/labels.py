@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import graphviz
 import numpy as np
 
@@ -10,6 +13,8 @@ from autodiff.graph import Value
 from viz import style
 
 _LONGEST = 80
+MOST_NAMED = 12
+"""How many things are named one by one."""
 
 
 def text(*lines: str) -> str:
@@ -39,7 +44,7 @@ def describe(value: Value, kind: str, labels: Labels) -> list[str]:
         name += f" = {np.asarray(value.data).item():.4g}"
     lines = [name, f"{shape_text(value.shape)} {value.dtype}"]
     if value.cotangent is not None:
-        norm = np.linalg.norm(np.asarray(value.cotangent.data, np.float64).ravel())
+        norm = np.hypot.reduce(np.asarray(value.cotangent.data, np.float64), axis=None)  # no square overflows
         lines.append(f"‖grad‖ = {norm:.4g}")
     elif kind != "constant" and value.dtype.kind == "f":
         lines.append("grad: not computed")
@@ -61,3 +66,15 @@ def is_plain(attribute: object) -> bool:
 def called(kind: str) -> str:
     """Return what a kind of value is called, without an example."""
     return style.TITLES[kind].partition(",")[0]
+
+
+def so_many(count: int, what: str) -> str:
+    """Return how many there are of something."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """List operations in their order, or where they are many, how often there is each."""
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    return ", ".join(f"{count} × {name}" for name, count in Counter(names).most_common(MOST_NAMED))

@@ -57,7 +57,7 @@ class Picture:
             raise ValueError(f"a picture can be one of {', '.join(FORMATS)}, not {format!r}")
         if format == "dot":
             return self.dot.encode()
-        rendered = _renderer(format)(self.dot, format)
+        rendered = renderer(format)(self.dot, format)
         return self._made_accessible(rendered) if format == "svg" else rendered
 
     def _made_accessible(self, svg: bytes) -> bytes:
@@ -104,11 +104,11 @@ def by_dot(source: str, format: str) -> bytes:
 
 def by_pygraphviz(source: str, format: str) -> bytes:
     """Render with the library that the package pygraphviz brings along."""
-    from pygraphviz import AGraph
-
     try:
+        from pygraphviz import AGraph
+
         return bytes(AGraph(string=source).draw(format=format, prog="dot"))
-    except (ValueError, OSError) as error:
+    except (ImportError, ValueError, OSError) as error:
         raise DrawingError(f"pygraphviz could not draw the picture: {in_short(error)}") from error
 
 
@@ -122,8 +122,8 @@ def renderers() -> list[Renderer]:
     return found
 
 
-def _renderer(format: str) -> Renderer:
-    """Return the best way to render."""
+def renderer(format: str) -> Renderer:
+    """Return the best way to render a format. Raises NoRendererError if there is none."""
     if not (found := renderers()):
         raise NoRendererError(
             f"to draw a {format}, install Graphviz: `pip install pygraphviz`, or your system's package graphviz for "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,20 +26,6 @@ class Rule:
     """The ids of the values that it computes with: they are kept from the forward pass."""
     shape: tuple[int, ...]
     """Of what it gives; broadcasting is undone after it."""
-
-
-@dataclass(eq=False)
-class Step:
-    """One node of the picture for what is computed: an operation, or all that a layer does at a time."""
-
-    id: str
-    operations: list[Operation]
-    folded: bool = False
-
-    @property
-    def scope(self) -> str:
-        """The path of the module that did it."""
-        return self.operations[0].scope
 
 
 @dataclass(eq=False)
@@ -108,33 +93,6 @@ class Reading:
             for index in range(len(operation.inputs)):
                 if self.asks(operation, index) and (rule := self.rules.get((operation.output.id, index))):
                     self.saved |= rule.reads
-
-
-def steps_of(reading: Reading, folding: bool) -> tuple[list[Step], set[int]]:
-    """Return the nodes of what is computed, in order, and the ids of the values that are hidden within them.
-
-    A fold is a run of operations of one module, with the parameters and results that nothing else takes.
-    """
-    steps: list[Step] = []
-    for operation in reading.operations:
-        if folding and operation.scope and steps and steps[-1].folded and steps[-1].scope == operation.scope:
-            steps[-1].operations.append(operation)
-        else:
-            steps.append(Step(f"o{operation.output.id}", [operation], folded=folding and bool(operation.scope)))
-    users: dict[int, set[str]] = defaultdict(set)
-    for step in steps:
-        for operation in step.operations:
-            for value in (*operation.inputs, operation.output):
-                users[value.id].add(step.id)
-    folds = {step.id for step in steps if step.folded}
-    inner = {value.id for operation in reading.operations for value in operation.inputs}
-    kept = {value.id for value in reading.outputs}
-    hidden = {
-        value.id
-        for value in reading.values
-        if value.id in inner - kept and value.kind != "input" and len(users[value.id]) == 1 and users[value.id] <= folds
-    }
-    return steps, hidden
 
 
 class _Reads(tape.Watcher):

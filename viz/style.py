@@ -38,6 +38,8 @@ FOLD = {"shape": "box3d", "fillcolor": "#CFEDE2"}
 SUM = {"shape": "circle", "fillcolor": "#FFFFFF", "color": _GRADIENT, "fontcolor": _GRADIENT, "margin": "0.02"}
 SAVED = {"peripheries": "2", "color": "#A34700"}
 BACKWARD = {"style": "dashed", "dir": "back", "color": _GRADIENT, "fontcolor": _GRADIENT}
+SPINE = {"weight": "8"}
+"""The way from the first operand to the result runs straight down."""
 SAVED_EDGE = {"style": "dotted", "color": "#444444"}
 
 TITLES = {
@@ -45,7 +47,7 @@ TITLES = {
     "parameter": "parameter",
     "constant": "constant",
     "operation": "operation, and the rule of each operand",
-    "fold": "layer, folded",
+    "fold": "several operations, folded",
     "result": "result",
     "saved": "saved for the backward pass",
     "sum": "+  adds\ngradients",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from autodiff.compiler.access import factor
 from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
-from autodiff.compiler.scalars import is_weak, literal, text
+from autodiff.compiler.scalars import is_choice, is_weak, literal, text
 from autodiff.compiler.scheduling import Stage
 from autodiff.compiler.units import (
     FLOATS,
@@ -189,14 +189,18 @@ class _Writer:
 
     def _element(self, operation: Operation, counters: Index) -> list[str]:
         """Write what an element-wise operation does to one element."""
-        out = operation.output
+        out, lines = operation.output, []
         if is_view(operation):
             expression = read(operation, counters, self._load)
         else:
             operands = [self._load(v, broadcast(counters, v.shape, out.shape)) for v in operation.inputs]
+            if is_choice(operation):  # what is read in any case need not wait for the choice, and goes by vectors
+                for i in [i for i, operand in enumerate(operands) if "[" in operand]:
+                    lines.append(f"{(name := self._new('t'))} = {operands[i]}")
+                    operands[i] = name
             expression = text(operation, operands)
         register = self._registers[out.id] = self._new("t")
-        lines = [f"{register} = {expression}  # {_comment(operation)}"]
+        lines.append(f"{register} = {expression}  # {_comment(operation)}")
         if out.id in self._plan.stored:
             lines.append(f"{self._place(out, counters)} = {register}")
         return lines

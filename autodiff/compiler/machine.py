@@ -7,14 +7,16 @@ share the function and differ in the window. It is compiled once, for all progra
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import prange, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from autodiff.kernels.specialised import compiled
 from autodiff.kernels.team import team
 
 LATE = 2e-10
@@ -83,7 +85,7 @@ def _call(typing: Any, function: Any, part: Any, parts: Any, window: Any) -> Any
 _invoke: Any = intrinsic(_call)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def alone(functions: Any, windows: Any, ends: Any, stop: Any) -> None:
     """Do the stages, one call after the other, each in one part."""
     for stage in range(len(ends)):
@@ -93,7 +95,7 @@ def alone(functions: Any, windows: Any, ends: Any, stop: Any) -> None:
             return
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@partial(compiled, parallel=True)
 def by_team(parts: int, shared: Any, functions: Any, windows: Any, ends: Any, stop: Any) -> None:
     """Do the stages; of those that are shared each thread does its part of all calls, and they meet at the end."""
     for stage in range(len(ends)):

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, njit, types  # type: ignore[attr-defined]
+from numba import carray, njit, types  # type: ignore[attr-defined]
+from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
+from autodiff.kernels.cache import SealedCache
 from autodiff.kernels.compiled_random import uniform_at
 from autodiff.kernels.specialised import compiled
 
@@ -21,9 +23,16 @@ GRAIN = 16
 
 SIGNATURE = types.void(types.int64, types.int64, types.CPointer(types.int64))  # type: ignore[no-untyped-call]
 
-piece: Callable[[Callable[..., None]], Any] = cfunc(SIGNATURE, cache=True, error_model="numpy")
-"""Compile a function `(part, parts, memory)`: it does one of so many parts, and finds its arrays at the addresses in
-`memory`."""
+
+def piece(function: Callable[..., None]) -> Any:
+    """Compile a function `(part, parts, memory)`: it does one of so many parts, and finds its arrays at the addresses
+    in `memory`.
+    """
+    compiling: Any = CFunc
+    compiled_function = compiling(function, (SIGNATURE.args, SIGNATURE.return_type), {}, {"error_model": "numpy"})
+    compiled_function._cache = SealedCache(function)
+    compiled_function.compile()
+    return compiled_function
 
 
 def _as_pointer(typing: Any, address: Any) -> Any:

@@ -58,6 +58,11 @@ def is_elementwise(operation: Operation) -> bool:
     return known and all(v.dtype.kind in "iub" or v.dtype in (np.float32, np.float64) for v in operation.inputs)
 
 
+def is_choice(operation: Operation) -> bool:
+    """Whether an operation gives one operand or another."""
+    return " if " in TEXT[operation.primitive.name]
+
+
 def text(operation: Operation, operands: list[str]) -> str:
     """Write an operation on numbers that are given as texts; the result is of the output's type."""
     name, out = operation.primitive.name, operation.output

@@ -70,10 +70,9 @@ def _reshape(operation: Operation, index: Index, load: Load) -> str:
         place = _flat(tuple(index[i] for i in others), tuple(out.shape[i] for i in others))
         for n, axis in enumerate(axes):
             after = prod(a.shape[i] for i in axes[n + 1 :])
-            rest = _signed(place) if after == 1 else f"{_signed(place)} // {after}"
-            own[axis] = f"{rest} % {a.shape[axis]}" if n else rest
-        if len(axes) == 1:
-            own[axes[0]] = place
+            own[axis] = _quotient(place, after)
+            if n:
+                own[axis] = _remainder(own[axis], a.shape[axis])
     return load(a, tuple(own))
 
 
@@ -127,8 +126,8 @@ def _add_windows(operation: Operation, index: Index, load: Load) -> str:
     places, offsets, conditions = [], [], []
     for axis, step in zip(range(first, len(shape)), _steps(operation), strict=True):
         i, count, length = index[axis], g.shape[axis], g.shape[axis + len(shape) - first]
-        places.append(f"{_signed(i)} // {step}")
-        offsets.append(f"{_signed(i)} % {step}")
+        places.append(_quotient(i, step))
+        offsets.append(_remainder(i, step))
         conditions += [f"{places[-1]} < {count}"] if count * step < shape[axis] else []
         conditions += [f"{offsets[-1]} < {length}"] if length < step else []
     return _where(conditions, load(g, (*index[:first], *places, *offsets)), operation)
@@ -217,6 +216,16 @@ _FREE = {"permute_dims", "matrix_transpose", "reshape", "getitem", "sliding_wind
 def _signed(i: str) -> str:
     """Write an index so that it can be computed with: a counter may be of a type without a sign."""
     return i if i.isdecimal() else f"np.int64({i})"
+
+
+def _quotient(i: str, n: int) -> str:
+    """Write an index divided by n: without a sign, which would be provided for at each element."""
+    return i if n == 1 else f"np.uint64({i}) // np.uint64({n})"
+
+
+def _remainder(i: str, n: int) -> str:
+    """Write what is left of an index divided by n."""
+    return "0" if n == 1 else f"np.uint64({i}) % np.uint64({n})"
 
 
 def _is_basic(index: Any) -> bool:

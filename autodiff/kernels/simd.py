@@ -1,4 +1,4 @@
-"""The two innermost loops of the compiled matrix product, written in vectors.
+"""The innermost loops of the compiled matrix product, written in vectors.
 
 A product of n × n matrices takes n³ multiplications but holds only n² numbers, so it need not wait
 for memory if whatever is loaded is used often. The unit of reuse is the *register tile*: a few rows
@@ -7,80 +7,110 @@ Each step of the sum adds an outer product,
 
     tile += (column p of the tile's rows of A) × (row p of the tile's columns of B),
 
-whose ROWS + 2 loads feed 2 · ROWS multiply-adds. (Goto & van de Geijn, "Anatomy of High-Performance
-Matrix Multiplication", 2008, build a whole BLAS around this loop.) No compiler keeps a tile of an
-array in registers by itself, so these loops are written in LLVM's language, where a vector of 16
-floats is a type like any other; Numba inlines them into the loops that call them.
+whose ROWS + VECTORS loads feed ROWS · VECTORS multiply-adds. (Goto & van de Geijn, "Anatomy of High-Performance
+Matrix Multiplication", 2008, build a whole BLAS around this loop; BLIS calls it the micro-kernel.) No compiler
+keeps a tile of an array in registers by itself, so these loops are written in LLVM's language, where a vector of
+16 floats is a type like any other; Numba inlines them into the loops that call them.
 """
 
-from collections.abc import Callable
-from functools import partial
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from llvmlite import binding, ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-_features = binding.get_host_cpu_features()
+_by_user: str | None = getattr(config, "CPU_FEATURES", None)  # NUMBA_CPU_FEATURES
+_features = (binding.get_host_cpu_features().flatten() if _by_user is None else _by_user).split(",")
 
-# AVX-512 has 32 registers of 64 bytes; AVX2 has 16 of 32 bytes; SSE and NEON have at least 16 of 16
-# bytes. A tile of ROWS × 2 leaves room for a row of B and an entry of A, and its 2 · ROWS independent
-# sums are more than enough to hide the latency of a multiply-add.
-VECTOR_BYTES = 64 if _features.get("avx512f") else 32 if _features.get("avx2") else 16
-ROWS = 8 if VECTOR_BYTES == 64 else 6
+VECTOR_BYTES = 64 if "+avx512f" in _features else 32 if "+avx2" in _features else 16
+"""Bytes of a vector register."""
+
+_REGISTERS = 32 if "+avx512f" in _features or "+neon" in _features else 16
+
+ROWS, VECTORS = (8, 3) if _REGISTERS == 32 else (6, 2)
+"""The largest tile. Its ROWS · VECTORS sums with a row of B and an entry of A fill the registers, the addresses of ROWS
+rows fit the other registers, and the sums outnumber the multiply-adds that a core has in flight, twice four."""
+
+SHORT = ROWS // 2
+"""The rows of the tile for what is left at the bottom."""
+
+DEPTH = 170
+"""Rows of B in a panel, at most. With VECTORS vectors in each it then fills two thirds of a cache of 48 kB."""
+
+_new_sum: Any = cgutils.alloca_once
+"""Room for a vector, which the compiler makes a register."""
 
 _int32, _int64 = ir.IntType(32), ir.IntType(64)
 _address = ir.IntType(8).as_pointer()
 
 
 class _Matrix:
-    """A two-dimensional array argument of an intrinsic, addressed by row and column."""
+    """Rows of numbers in memory, addressed by row and column.
 
-    def __init__(self, context: Any, builder: ir.IRBuilder, array_type: types.Array, value: ir.Value) -> None:
-        array = context.make_array(array_type)(context, builder, value)
+    The numbers of a row must lie side by side wherever a vector of them is loaded or stored.
+    """
+
+    def __init__(
+        self, builder: ir.IRBuilder, start: ir.Value, strides: Sequence[ir.Value], scalar: ir.Type, itemsize: int
+    ) -> None:
         self._builder = builder
-        self._start = builder.bitcast(array.data, _address)
-        self._strides = [builder.extract_value(array.strides, axis) for axis in (0, 1)]
-        self.shape = [builder.extract_value(array.shape, axis) for axis in (0, 1)]
-        self.scalar = context.get_data_type(array_type.dtype)
-        self.itemsize = context.get_abi_sizeof(self.scalar)
-        self.lanes = VECTOR_BYTES // self.itemsize
-        self.vector = ir.VectorType(self.scalar, self.lanes)
+        self._start = builder.inttoptr(start, _address)
+        self.strides = strides
+        self.scalar = scalar
+        self.itemsize = itemsize
+        self.lanes = VECTOR_BYTES // itemsize
+        self.vector = ir.VectorType(scalar, self.lanes)
+        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        self.shape: list[ir.Value] = []
 
-    def rows(self, first: ir.Value, count: int) -> list[ir.Value]:
-        """The addresses of consecutive rows; beyond the edge, the last row again.
+    @classmethod
+    def of(cls, context: Any, builder: ir.IRBuilder, array_type: types.Array, value: ir.Value) -> _Matrix:
+        """An argument of an intrinsic: an array of two axes."""
+        array = context.make_array(array_type)(context, builder, value)
+        strides = [builder.extract_value(array.strides, axis) for axis in (0, 1)]
+        scalar = context.get_data_type(array_type.dtype)
+        matrix = cls(builder, builder.ptrtoint(array.data, _int64), strides, scalar, context.get_abi_sizeof(scalar))
+        matrix.shape = [builder.extract_value(array.shape, axis) for axis in (0, 1)]
+        return matrix
+
+    def row(self, i: ir.Value) -> ir.Value:
+        """The address of a row."""
+        return self._builder.gep(self._start, [self._builder.mul(i, self.strides[0])])
+
+    def rows(self, first: ir.Value, count: int, bottom: ir.Value) -> list[ir.Value]:
+        """The addresses of consecutive rows; from the bottom on, the last row above it again.
 
         The edge then needs no code of its own: its tile computes and stores the last row more than once.
         """
         builder = self._builder
-        last = builder.sub(self.shape[0], _int64(1))
+        last = builder.sub(bottom, _int64(1))
         numbers = [builder.add(first, _int64(i)) for i in range(count)]
-        inside = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in numbers]
-        return [builder.gep(self._start, [builder.mul(i, self._strides[0])]) for i in inside]
-
-    def row(self, i: ir.Value) -> ir.Value:
-        """The address of a row."""
-        return self._builder.gep(self._start, [self._builder.mul(i, self._strides[0])])
+        return [self.row(builder.select(builder.icmp_signed("<", i, last), i, last)) for i in numbers]
 
     def repeated(self, row: ir.Value, column: ir.Value) -> ir.Value:
         """A vector that holds one entry in every lane."""
-        address = self._builder.gep(row, [self._builder.mul(column, self._strides[1])])
+        address = self._builder.gep(row, [self._builder.mul(column, self.strides[1])])
         entry = self._builder.load(self._builder.bitcast(address, self.scalar.as_pointer()), align=1)
         return _repeat(self._builder, entry, self.lanes)
 
-    def inside(self, column: ir.Value) -> ir.Value:
-        """Which lanes of the vector that starts at a column are columns of the matrix."""
+    def before(self, right: ir.Value, column: ir.Value) -> ir.Value:
+        """Which lanes of the vector that starts at a column are left of another column."""
+        builder = self._builder
+        left = builder.sub(right, column)
+        left = builder.select(builder.icmp_signed("<", left, _int64(self.lanes)), left, _int64(self.lanes))
         lanes = ir.Constant(ir.VectorType(_int32, self.lanes), list(range(self.lanes)))
-        columns_left = self._builder.trunc(self._builder.sub(self.shape[1], column), _int32)
-        return self._builder.icmp_signed("<", lanes, _repeat(self._builder, columns_left, self.lanes))
+        return builder.icmp_signed("<", lanes, _repeat(builder, builder.trunc(left, _int32), self.lanes))
 
     def load(self, row: ir.Value, column: ir.Value, mask: ir.Value | None = None) -> ir.Value:
         """The vector of a row that starts at a column; zero outside the mask, where nothing is read."""
         pointer = self._vector_at(row, column)
         if mask is None:
             return self._builder.load(pointer, align=1)
-        zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        return self._masked("load", self.vector, [pointer, _int32(1), mask, zero])
+        return self._masked("load", self.vector, [pointer, _int32(1), mask, self.zero])
 
     def store(self, vector: ir.Value, row: ir.Value, column: ir.Value, mask: ir.Value | None = None) -> None:
         """Write a vector where `load` would read it."""
@@ -107,76 +137,145 @@ def _repeat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
     return builder.shuffle_vector(builder.insert_element(nothing, scalar, _int32(0)), nothing, zeros)
 
 
-def _register_tile(vectors: int, masked: bool) -> Any:
-    """The intrinsic `tile(a, b, c, i, j)`: c[i : i + ROWS, j : j + vectors · lanes] = (a @ b)[the same].
+def _lanes_of(typing: Any, array: types.Array) -> tuple[Any, Callable[..., ir.Value]]:
+    """`lanes_of(array)` is how many of its numbers fit a vector; to the compiler it is a constant."""
 
-    Each row of b and c must lie contiguously in memory; a may have any strides. Rows beyond the edge
-    are clipped, columns only where masked.
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        return _int64(VECTOR_BYTES // context.get_abi_sizeof(context.get_data_type(array.dtype)))
+
+    return types.int64(array), generate
+
+
+def _room_for_panel(typing: Any) -> tuple[Any, Callable[..., ir.Value]]:
+    """`room_for_panel()` is the address of DEPTH · VECTORS vectors on the stack of the function that asks for it."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        room = ir.ArrayType(ir.IntType(8), (DEPTH * VECTORS + 1) * VECTOR_BYTES)
+        with builder.goto_entry_block():
+            start = builder.ptrtoint(builder.alloca(room), _int64)
+        return builder.and_(builder.add(start, _int64(VECTOR_BYTES - 1)), _int64(-VECTOR_BYTES))
+
+    return types.int64(), generate
+
+
+def _register_tile(rows: int, vectors: int, copies: bool) -> Any:
+    """The intrinsic `tile(a, b, panel, c, i, bottom, j, right, start, stop)`, for a tile of c at row i and column j.
+
+    It adds the terms of the sums from start to stop: tile += a[its rows, start:stop] @ b[start:stop, its columns].
+    Where start is 0 the tile is written, else added to. What overhangs the bottom row or the right column is not
+    stored.
+
+    The panel is the part of b that is meant here, its rows packed one after the other and filled up with zeros. A tile
+    that copies reads b, whose rows must be contiguous, and writes the panel; the tiles below it then find its numbers
+    side by side in the nearest cache, whatever b's strides. To write it costs nothing: a tile waits for its
+    multiply-adds, not for memory. One that does not copy reads the panel alone. a may have any strides.
     """
 
     def tile(
-        typing: Any, a: types.Type, b: types.Type, c: types.Type, i: types.Type, j: types.Type
+        typing: Any,
+        a: types.Array,
+        b: types.Array,
+        panel: types.Type,
+        c: types.Array,
+        i: types.Type,
+        bottom: types.Type,
+        j: types.Type,
+        right: types.Type,
+        start: types.Type,
+        stop: types.Type,
     ) -> tuple[Any, Callable[..., ir.Value]]:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            *arrays, i, j = arguments
-            A, B, C = (
-                _Matrix(context, builder, array_type, array)
-                for array_type, array in zip(signature.args, arrays, strict=False)
-            )
-            columns = [builder.add(j, _int64(v * C.lanes)) for v in range(vectors)]
-            masks = [C.inside(column) if masked else None for column in columns]
-            zero = ir.Constant(C.vector, [0.0] * C.lanes)
-            new_sum = partial(cgutils.alloca_once_value, builder, zero)
-            sums = [[new_sum() for _ in columns] for _ in range(ROWS)]
-            a_rows = A.rows(i, ROWS)
-            with cgutils.for_range(builder, A.shape[1]) as loop:
-                b_row = B.row(loop.index)
-                b_vectors = [B.load(b_row, column, mask) for column, mask in zip(columns, masks, strict=True)]
+            a_, b_, panel, c_, i, bottom, j, right, start, stop = arguments
+            A, B, C = (_Matrix.of(context, builder, kind, x) for kind, x in ((a, a_), (b, b_), (c, c_)))
+            P = _Matrix(builder, panel, (_int64(vectors * VECTOR_BYTES), C.strides[1]), C.scalar, C.itemsize)
+            columns = [_int64(v * C.lanes) for v in range(vectors)]
+            there = [builder.add(j, column) for column in columns]
+            masks = [None] * (vectors - 1) + [C.before(right, there[-1])]
+            a_rows, c_rows = A.rows(i, rows, bottom), C.rows(i, rows, bottom)
+            sums = [[_new_sum(builder, C.vector) for _ in columns] for _ in range(rows)]
+            with builder.if_else(builder.icmp_signed("==", start, _int64(0))) as (fresh, going_on):
+                with fresh:
+                    for total in chain.from_iterable(sums):
+                        builder.store(C.zero, total)
+                with going_on:
+                    for c_row, row_sums in zip(c_rows, sums, strict=True):
+                        for column, mask, total in zip(there, masks, row_sums, strict=True):
+                            builder.store(C.load(c_row, column, mask), total)
+            with cgutils.for_range(builder, stop, start=start) as loop:
+                panel_row = P.row(builder.sub(loop.index, start))
+                if copies:
+                    b_row = B.row(loop.index)
+                    b_vectors = [B.load(b_row, column, mask) for column, mask in zip(there, masks, strict=True)]
+                    for b_vector, column in zip(b_vectors, columns, strict=True):
+                        P.store(b_vector, panel_row, column)
+                else:
+                    b_vectors = [P.load(panel_row, column) for column in columns]
                 for a_row, row_sums in zip(a_rows, sums, strict=True):
                     a_entry = A.repeated(a_row, loop.index)
                     for b_vector, total in zip(b_vectors, row_sums, strict=True):
                         product = builder.fmul(a_entry, b_vector, flags=["contract"])
                         builder.store(builder.fadd(builder.load(total), product, flags=["contract"]), total)
-            for c_row, row_sums in zip(C.rows(i, ROWS), sums, strict=True):
-                for column, mask, total in zip(columns, masks, row_sums, strict=True):
+            for c_row, row_sums in zip(c_rows, sums, strict=True):
+                for column, mask, total in zip(there, masks, row_sums, strict=True):
                     C.store(builder.load(total), c_row, column, mask)
             return context.get_dummy_value()
 
-        return types.void(a, b, c, i, j), generate
+        return types.void(a, b, panel, c, i, bottom, j, right, start, stop), generate
 
     return intrinsic(tile)
 
 
 def _transpose_block(
-    typing: Any, source: types.Type, target: types.Type, i: types.Type, j: types.Type
+    typing: Any,
+    source: types.Array,
+    i: types.Type,
+    j: types.Type,
+    target: types.Type,
+    step: types.Type,
+    bottom: types.Type,
+    right: types.Type,
 ) -> tuple[Any, Callable[..., ir.Value]]:
-    """`transpose_block(source, target, i, j)`: target[j : j + lanes, i : i + lanes] = source[i:, j:].T there.
+    """`transpose_block(source, i, j, target, step, bottom, right)` transposes a square block of vectors.
 
-    Rows of both must lie contiguously in memory; the block may overhang source, but not target.
+    What is at row i and column j of the source, and to the right and below, goes to row j and column i of the target,
+    which is the address of rows, `step` bytes apart. Rows of both must be contiguous. The block may overhang the
+    source, whose beyond is 0; of the target nothing is written from the bottom row and the right column on.
 
     A square block of vectors is transposed by riffling it like a deck of cards: interleave the upper
     half of the vectors with the lower half, and after log₂(lanes) riffles rows have become columns.
     """
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        source_array, target_array, i, j = arguments
-        source = _Matrix(context, builder, signature.args[0], source_array)
-        target = _Matrix(context, builder, signature.args[1], target_array)
-        lanes = source.lanes
-        mask = source.inside(j)
-        block = [source.load(row, j, mask) for row in source.rows(i, lanes)]
+        source_, i, j, target, step, bottom, right = arguments
+        S = _Matrix.of(context, builder, source, source_)
+        T = _Matrix(builder, target, (step, S.strides[1]), S.scalar, S.itemsize)
+        lanes = S.lanes
+        mask = S.before(S.shape[1], j)
+        block = [S.load(row, j, mask) for row in S.rows(i, lanes, S.shape[0])]
         deck = [lane + half for lane in range(lanes) for half in (0, lanes)]
         riffles = [ir.Constant(ir.VectorType(_int32, lanes), part) for part in (deck[:lanes], deck[lanes:])]
         for _ in range(lanes.bit_length() - 1):
             pairs = zip(block[: lanes // 2], block[lanes // 2 :], strict=True)
             block = [builder.shuffle_vector(x, y, half) for x, y in pairs for half in riffles]
-        for step, vector in enumerate(block):
-            target.store(vector, target.row(builder.add(j, _int64(step))), i)
+        mask = T.before(right, i)
+        rows = T.rows(j, lanes, bottom)
+        for vector, row in zip(reversed(block), reversed(rows), strict=True):
+            T.store(vector, row, i, mask)  # upwards, since what is below the bottom falls on the last row
         return context.get_dummy_value()
 
-    return types.void(source, target, i, j), generate
+    return types.void(source, i, j, target, step, bottom, right), generate
 
 
-wide_tile = _register_tile(vectors=2, masked=False)
-narrow_tile = _register_tile(vectors=1, masked=True)
+lanes_of: Any = intrinsic(_lanes_of)
+room_for_panel: Any = intrinsic(_room_for_panel)
 transpose_block: Any = intrinsic(_transpose_block)
+
+
+def _tiles(rows: int, copies: bool) -> list[Any]:
+    """The tiles of one, two and three vectors, or as many as there are registers for."""
+    return [_register_tile(rows, min(vectors, VECTORS), copies) for vectors in (1, 2, 3)]
+
+
+tile_of_1, tile_of_2, tile_of_3 = _tiles(ROWS, copies=False)
+copying_tile_of_1, copying_tile_of_2, copying_tile_of_3 = _tiles(ROWS, copies=True)
+short_tile_of_1, short_tile_of_2, short_tile_of_3 = _tiles(SHORT, copies=False)

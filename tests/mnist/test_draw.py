@@ -1,5 +1,6 @@
 """`python -m mnist.draw`: a file from flags, or one line on what is wrong with them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,7 +115,9 @@ def test_the_witnesses_agree(tf):
         ({"preset": "toy", "layers": (3,)}, "--layers 3: needs two widths or more"),
         ({"preset": "toy", "layers": (3, 0, 2)}, "--layers 3 0 2: needs two widths or more, each 1 or more"),
         ({"layers": (784, 5)}, "--layers 784 5: must run from 784 pixels to 10 classes"),
-        ({"batch_size": 0}, "--batch-size 0: must be 1 or more"),
+        ({"batch_size": 0}, "--batch-size 0: must be from 1 to 10000"),
+        ({"preset": "toy", "batch_size": 10**9}, "--batch-size 1000000000: must be from 1 to 10000"),
+        ({"preset": "toy", "layers": (3, 10**9, 2)}, "more than 100,000,000 weights; give narrower layers"),
         ({"seed": -1}, "--seed -1: must be 0 or more"),
         ({"out": Path("a.gif")}, r"--out a.gif: must end in .html, .svg, .png, .pdf, .dot"),
         ({"out": Path("a.svg"), "format": "png"}, r"--out a.svg: must end in .png"),
@@ -143,6 +146,68 @@ def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path, alone):
     config = DrawConfig(preset="toy", out=tmp_path / "missing" / "page.html")
     with pytest.raises(UserError, match=r"--out .*page.html: cannot be written \(No such file or directory\)"):
         save(page_of(config, scene_of(config)), config.out)
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--format", "png"], r"--format png: .*pip install pygraphviz"),
+        (["--out", "missing/page.html"], r"--out missing/page.html: cannot be written \(No such file or directory\)"),
+    ],
+)
+def test_what_can_surely_not_be_written_is_refused_before_a_network_is_trained(monkeypatch, tmp_path, flags, problem):
+    def train(*arguments):
+        raise AssertionError("trained")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("viz.picture.renderers", list)
+    monkeypatch.setattr(presets, "train", train)
+    with pytest.raises(UserError, match=problem):
+        draw(monkeypatch, "--dataset", "mnist-5k", *flags)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_what_was_there(monkeypatch, tmp_path, alone):
+    path = tmp_path / "toy.html"
+    path.write_text("old")
+
+    def full(draft, *arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\); name another file"):
+        draw(monkeypatch, "--preset", "toy", "--out", str(path))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_drawing_says_which_files_it_has_written_and_nothing_else(tf, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mnist.draw", "--preset", "toy", "--out", str(tmp_path / "toy.html")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'toy.html'}\n", "")
+    assert '"name":"TensorFlow"' in (tmp_path / "toy.html").read_text(encoding="utf-8")
+
+
+def test_in_another_process_with_another_hash_seed_the_same_files_are_written(tmp_path):
+    script = "import sys; sys.modules['tensorflow'] = None; from mnist.draw import main; main()"
+    for seed in "12":
+        for ending in ("html", "dot"):
+            subprocess.run(
+                [sys.executable, "-c", script, "--preset", "toy", "--out", str(tmp_path / f"{seed}.{ending}")],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONHASHSEED": seed, "AUTODIFF_KERNELS": "numpy"},
+                check=True,
+                timeout=60,
+                capture_output=True,
+            )
+    for ending in ("html", "dot"):
+        assert (tmp_path / f"1.{ending}").read_bytes() == (tmp_path / f"2.{ending}").read_bytes()
 
 
 def test_more_examples_than_there_are_digits_are_all_of_them(digits, alone):

@@ -39,9 +39,16 @@ def replace(function: FunctionType, node: Definition) -> None:
     """Have a function run the code of another tree, wherever it has been imported to, compiled kernels included."""
     function.__code__ = _compiled(node, function)
     for kernel in function.__globals__.values():
-        if isinstance(kernel, Specialised) and kernel._function is function:
-            kernel.clear()  # Numba compiles again; its cache on disk knows functions by their file, so not from there
-            kernel._options["cache"] = False
+        if isinstance(kernel, Specialised) and kernel.inner._function is function:
+            kernel.clear()
+            kernel.inner.clear()
+            kernel.inner._function = _in_no_file(function)
+
+
+def _in_no_file(function: FunctionType) -> FunctionType:
+    """Return the same function as if it had been typed in: its machine code is not kept on disk, nor sought there."""
+    code = function.__code__.replace(co_filename="<mutant>")
+    return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
 
 
 def _compiled(node: Definition, function: FunctionType) -> CodeType:

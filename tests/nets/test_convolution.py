@@ -108,6 +108,7 @@ def test_the_weights_are_drawn_from_the_numbers_that_a_window_has():
         (lambda: conv(3, 2, 2)(normal(2, 1, 4, 6)), r"conv2d: needs images of 3 channels, but got 1, in shape"),
         (lambda: conv(1, 2, 2)(normal(2, 784)), r"conv2d: needs images .* got shape \(2, 784\); x.reshape\(2, 1, he"),
         (lambda: conv(1, 2, 2)(normal(1, 28, 28)), r"conv2d: needs images .* got shape \(1, 28, 28\)$"),
+        (lambda: nets.conv2d(normal(1, 2, 4, 4), normal(3, 2)), r"conv2d: needs weights .* but got shape \(3, 2\)"),
         (lambda: nets.conv2d(normal(1, 2, 4, 4), normal(3, 1, 2, 2), groups=2), "2 groups do not divide 2 .* and 3 "),
     ],
 )

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 
@@ -89,6 +90,12 @@ def lines(label):
     return [line.strip() for line in label.split(r"\n")]
 
 
+def heading(drawing):
+    """The lines of the title: what is drawn, and what was folded."""
+    what, bracket, note = drawing.title.partition(" (")
+    return [what, *([f"({note}"] if bracket else [])]
+
+
 def rendered_text(svg):
     return Counter(element.text.replace("\xa0", " ").strip() for element in ET.fromstring(svg).iter(f"{SVG}text"))
 
@@ -109,7 +116,7 @@ def test_every_label_is_in_the_rendered_picture(monkeypatch, render, passes, dep
     wanted = Counter(line for label in labels for line in lines(label) if line)
     assert len(labels) > 15
     assert not wanted - seen
-    assert seen[drawing.title] == 1
+    assert all(seen[line] == 1 for line in heading(drawing))
 
 
 @pytest.mark.parametrize("render", RENDERERS)
@@ -460,9 +467,93 @@ def test_a_long_tape_is_drawn_without_recursion():
     x = y = ad.Tensor(1.0, requires_grad=True, name="x")
     for _ in range(1_000):
         y = y * 1.5
-    drawing = viz.draw(y)
+    drawing = viz.draw(y, depth="op")
     assert sum(name[0] == "o" for name in nodes(drawing)) == 1_000
     assert x.grad is None
+
+
+def chain(x, n):
+    y = x
+    for _ in range(n // 2):
+        y = ad.tanh(y * 1.01)
+    return y
+
+
+def recurrent(x, n):
+    """One parameter that all of a tape takes."""
+    y = x
+    for _ in range(n // 2):
+        y = ad.tanh(y * x)
+    return y
+
+
+def wide(x, n):
+    return ad.stack([ad.Tensor(1.0, requires_grad=True, name=f"w{i}") for i in range(n)]) * x
+
+
+@pytest.mark.parametrize("make", [chain, recurrent, wide])
+def test_a_tape_of_a_thousand_nodes_without_layers_is_folded_in_a_row_and_says_so(make):
+    y = make(ad.Tensor(0.5, requires_grad=True, name="x"), 1_000)
+    y.sum().backward()
+    drawing = viz.draw(y)
+    graph = ad.graph.Graph.of(y)
+    count = len(graph) + len({v.id for o in graph for v in (*o.inputs, o.output)})
+    assert drawing.title.endswith(f"(operations folded, for it has {count} nodes)")
+    drawn = {name: node for name, node in nodes(drawing).items() if not name.startswith("legend")}
+    assert len(drawn) <= 300
+    assert all({a, b} <= set(drawn) for a, b, _ in edges(drawing) if not a.startswith("legend"))
+    arrows = Counter(end for a, b, _ in edges(drawing) for end in (a, b))
+    assert max(arrows.values()) < 20, "no thicket of arrows, which would take minutes to lay"
+    folds = [lines(node["label"]) for node in drawn.values() if node["shape"] == "box3d"]
+    told = Counter()
+    for head, names, *_ in folds:
+        parts = re.findall(r"(?:(\d+) × )?(\w+)", names)
+        assert head == f"{sum(int(n or 1) for n, _ in parts)} operations".replace("1 operations", "1 operation")
+        told.update({name: int(n or 1) for n, name in parts} if "×" in names else Counter(name for _, name in parts))
+    assert told == Counter(o.primitive.name for o in graph)
+    told_of_x = [
+        line for node in drawn.values() for line in lines(node["label"]) if line == "x" or line.startswith("x, ")
+    ]
+    assert told_of_x or make is wide, "it is told as it is, or in the folds that take it"
+    assert all(len(fold) <= 2 + 12 + 1 for fold in folds)
+
+
+@pytest.mark.parametrize("render", RENDERERS)
+def test_a_long_tape_folded_is_rendered_by_each_renderer(render):
+    drawing = viz.draw(recurrent(ad.Tensor(0.5, requires_grad=True, name="x"), 1_000))
+    seen = rendered_text(render(drawing.dot, "svg"))
+    assert all(seen[line] == 1 for line in heading(drawing))
+    assert "folded, for it has" in heading(drawing)[1]
+
+
+def test_many_layers_fold_and_then_operations_in_a_row():
+    drawing = viz.draw(mlp([2] * 150)[1])
+    assert "(operations folded" in drawing.title
+    assert len(nodes(drawing)) < 310
+
+
+def test_a_parameter_that_two_folded_layers_share_is_drawn_with_the_sum_of_its_gradient():
+    class Tied(nets.Module):
+        def __init__(self):
+            self.layer = nets.Linear(2, 2, rng=np.random.default_rng(0))
+
+        def forward(self, x):
+            return self.layer(ad.tanh(self.layer(x)))
+
+    drawing = viz.draw(ad.trace(Tied(), np.ones((1, 2), np.float32)), depth="layer")
+    (weight,) = (name for name, node in nodes(drawing).items() if node["label"].startswith("W (layer.weight)"))
+    assert sum(a == f"s{weight[1:]}" for a, *_ in edges(drawing)) == 2
+
+
+@SOME_RENDERER
+def test_layers_stand_below_each_other_and_the_picture_is_narrow():
+    def size(widths):
+        root = ET.fromstring(viz.draw(mlp(widths)[1]).render("svg"))
+        return [float(n) for n in root.get("viewBox").split()[2:]]
+
+    few, many = size([3, 4, 2]), size([3, 4, 4, 4, 3, 2])
+    assert many[0] < 1.1 * few[0]
+    assert many[1] > 1.5 * few[1]
 
 
 def test_the_tape_of_a_tensor_is_drawn_as_it_is_left():
@@ -478,3 +569,12 @@ def test_the_tape_of_a_tensor_is_drawn_as_it_is_left():
 def test_a_leaf_alone_is_a_picture():
     drawing = viz.draw(ad.Tensor([1.0], name="x"))
     assert [name for name in nodes(drawing) if name[0] == "v"] == ["v0"]
+
+
+@SOME_RENDERER
+def test_a_renderer_that_is_broken_leaves_no_traceback_in_a_notebook(monkeypatch):
+    drawing = viz.draw(mlp()[1])
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)  # it is found, and cannot be imported
+    monkeypatch.setattr(picture, "renderers", lambda: [picture.by_pygraphviz])
+    assert drawing._repr_svg_() is None
+    assert drawing._repr_mimebundle_()["text/plain"].startswith("pygraphviz could not draw the picture")

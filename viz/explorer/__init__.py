@@ -15,20 +15,20 @@ __all__ = ["Page", "Witnesses", "explore"]
 
 
 def explore(
-    computation: Graph | Callable[..., Any],
+    computation: Graph | ad.Tensor | Callable[..., Any],
     *args: Any,
     title: str | None = None,
     witnesses: Witnesses | None = None,
     pictures: Side | None = None,
     notes: Sequence[str] = (),
 ) -> Page:
-    """Return a page on a computation: a graph, or a function, which is traced on the arguments given.
+    """Return a page on a computation: a graph, a tensor's tape, or a function, traced on the arguments given.
 
     A function that runs no backward pass of its own, and gives a scalar, is differentiated by its floating-point
     arguments.
 
     Args:
-        computation: a `Graph`, or a function for `autodiff.trace`.
+        computation: a `Graph`; a Tensor, whose tape is read; or a function for `autodiff.trace`.
         args: what the function takes.
         title: what the page is headed by; the function's name by default.
         witnesses: what others say of values of the graph and of their cotangents, by the witness's name.
@@ -37,8 +37,9 @@ def explore(
 
     Raises what the function raises.
     """
-    if isinstance(computation, Graph):
-        graph, name = computation, "A computation, forward and backward"
+    if isinstance(computation, Graph | ad.Tensor):
+        graph = computation if isinstance(computation, Graph) else Graph.of(computation)
+        name = "A computation, forward and backward"
     else:
         graph, name = _traced(computation, args), getattr(computation, "__name__", "a function")
     return assemble(graph, name if title is None else title, witnesses or {}, pictures, notes)

@@ -202,7 +202,7 @@ def _glosses(graph: Graph) -> dict[str, str]:
     """Return for each operation what its code says that it computes: the first paragraph of the kernel's docstring."""
     kernels = {operation.primitive.name.lstrip("_"): operation.primitive.kernel for operation in graph}
     texts = {name: (inspect.getdoc(kernel) or "").split("\n\n")[0] for name, kernel in kernels.items()}
-    return {name: " ".join(text.split()) for name, text in texts.items() if text}
+    return {name: " ".join(text.replace("`", "").split()) for name, text in texts.items() if text}
 
 
 def _view(view: View) -> Json:

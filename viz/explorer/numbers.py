@@ -146,12 +146,13 @@ def _statistics(array: np.ndarray) -> dict[str, Any]:
     """Return what the page computes itself where it has all numbers, as `statistics` in numbers.js does."""
     numbers = array.astype(np.float64).ravel()
     known = numbers[~np.isnan(numbers)]
-    finite = {
-        "least": known.min() if known.size else np.nan,
-        "most": known.max() if known.size else np.nan,
-        "mean": numbers.mean(),
-        "norm": np.linalg.norm(numbers),
-    }
+    with np.errstate(all="ignore"):
+        finite = {
+            "least": known.min() if known.size else np.nan,
+            "most": known.max() if known.size else np.nan,
+            "mean": numbers.mean(),
+            "norm": np.hypot.reduce(numbers),
+        }
     written = {name: float(x) if np.isfinite(x) else str(float(x)) for name, x in finite.items()}
     return written | {
         "zeros": float(np.mean(numbers == 0)),

@@ -60,12 +60,19 @@ function whatIsCovered() {
     .map((element) => element.outerHTML.slice(0, 80));
 }
 
+const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+const context = canvas.getContext("2d", { willReadFrequently: true });
+const colours = new Map();
+
 /* A colour of CSS as [red, green, blue, alpha]. */
 function rgb(text) {
-  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
-  context.fillStyle = text;
-  context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data];
+  if (!colours.has(text)) {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = text;
+    context.fillRect(0, 0, 1, 1);
+    colours.set(text, [...context.getImageData(0, 0, 1, 1).data]);
+  }
+  return colours.get(text);
 }
 
 const linear = (c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);

@@ -195,6 +195,7 @@ def test_a_number_that_makes_no_sense_is_refused_and_changes_nothing(visit, toy,
     before = tab.evaluate("numbers.map(a => [...a.data])")
     for name, text, problem in (
         ("X", "abc", "abc is no number"),
+        ("X", "nan", "nan is no number"),
         ("X", " ", "nothing is no number"),
         ("y", "0.5", "y holds whole numbers"),
         ("y", "2", "2 is no index from 0 to 1"),

@@ -57,7 +57,7 @@ def test_no_text_is_cut_nothing_overlaps_and_all_can_be_read(visit, request, kin
         boxes = places(tab, ".node .box .outline")
         assert len(boxes) > 20
         assert_apart(boxes)
-        assert_apart(places(tab, "button:not(.zoom button), input, summary, h1, #caption"))
+        assert_apart(places(tab, "button, input, summary, h1, #caption, #graph"))
         assert_apart(places(tab, "header, #controls, #graph, #panel, footer"))
         assert_apart(places(tab, "#panel figure"))
         contrasts = contrasts_of(tab)
@@ -146,3 +146,26 @@ def test_dragging_the_wheel_and_the_buttons_move_and_zoom(visit, toy_page):
     area = places(tab, "#drawing")[0]
     assert (whole[:, :2].min(0) >= area[:2] - 1).all()
     assert (whole[:, 2:].max(0) <= area[2:] + 1).all()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_hint_in_the_search_box_is_not_cut(visit, toy_page, width):
+    room, needed = visit(toy_page, width=width).evaluate(
+        "(() => { const box = document.getElementById('search'), style = getComputedStyle(box);"
+        " const context = document.createElement('canvas').getContext('2d'); context.font = style.font;"
+        " return [box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight),"
+        " context.measureText(box.placeholder).width]; })()"
+    )
+    assert needed < room
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_legend_tells_the_colours_of_the_cells(visit, toy_page, scheme):
+    tab = visit(toy_page, scheme=scheme)
+    assert "below 0" in tab.inner_text("#legend")
+    ends = tab.evaluate(
+        "getComputedStyle(document.getElementById('scale')).backgroundImage.match(/rgb\\([^)]*\\)/g)"
+        ".map(c => c.match(/[0-9]+/g).map(Number))"
+    )
+    palette = tab.evaluate(f"PALETTES.{scheme}")
+    assert ends == [palette["negative"], palette["zero"], palette["positive"]]

@@ -240,3 +240,50 @@ def test_hovering_a_cell_of_a_sampled_product_lights_pictures(visit, digits_scen
     assert (x, y, width, height) == pytest.approx((3 * 29 * pixel, 0, 28 * pixel, 28 * pixel)), "the fourth unit"
     assert "a sum of" not in tab.inner_text("#readout"), "all 784 pixels are there"
     assert "784 products" in tab.inner_text("#readout")
+
+
+@pytest.mark.parametrize("shapes", [((2, 3, 4), (2, 4, 3)), ((2, 2, 1, 3), (2, 2, 3, 2)), ((2, 3, 4), (4, 2))])
+def test_in_a_stack_of_matrices_a_cell_lights_the_row_and_the_column_that_made_it(visit, shapes):
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=shape) for shape in shapes)
+    tab = visit(viz.explore(lambda a, b: ad.sum(a @ b), a, b), "#step=1")
+    product = a @ b
+    page = "page.values.findIndex(v => v.operation === 0)"
+    for index in np.ndindex(product.shape):
+        row = np.ravel_multi_index(index[:-1], product.shape[:-1])
+        tab.evaluate(f"lightCell({page}, {row}, {index[-1]})")
+        assert tab.inner_text("#readout").split(" = ")[0] == f"(a·b)[{', '.join(map(str, index))}]"
+        lit = [cells_under(tab, value, array) for value, array in enumerate((a, b))]
+        assert np.dot(*lit) == pytest.approx(product[index], rel=1e-12)
+        row, column = (a[index[:-1]], b[(*index[:-2], slice(None), index[-1])] if b.ndim > 2 else b[:, index[-1]])
+        np.testing.assert_array_equal(lit[0], row)
+        np.testing.assert_array_equal(lit[1], column)
+
+
+def cells_under(tab, value, array):
+    """The numbers of an array that are lit in the drawing."""
+    x, y, width, height = tab.evaluate(
+        "id => { const m = document.querySelector(`#drawing [data-array='${id}']`), r = m.querySelector('.lit');"
+        " const [w, h] = m.matrix.cell; return ['x', 'y', 'width', 'height'].map((n, i) =>"
+        " Math.round(Number(r.getAttribute(n)) / (i % 2 ? h : w))); }",
+        value,
+    )
+    return array.reshape(-1, array.shape[-1])[y : y + height, x : x + width].ravel()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (2, 3, 4), (2, 1, 3, 2)])
+def test_arrays_of_any_shape_are_shown_with_every_number_and_its_index(visit, shape):
+    array = np.random.default_rng(0).normal(size=shape)
+    tab = visit(viz.explore(lambda x: ad.sum(x * 2.0), array), END + "&node=0")
+    texts = tab.locator("#value-content .array >> nth=0 >> .number").all_text_contents()
+    np.testing.assert_allclose([parsed(text) for text in texts], array.ravel(), rtol=6e-3)
+    names = tab.evaluate("[...document.querySelectorAll('.edit input')].map(e => e.getAttribute('aria-label'))")
+    assert names == [f"x[{', '.join(map(str, index)) or 0}]" for index in np.ndindex(shape)]
+    assert not {"undefined", "null", "NaN"} & set(tab.inner_text("body").split())
+
+
+def test_norms_of_huge_numbers_do_not_overflow(visit):
+    tab = visit(viz.explore(ad.Tensor(np.array([3e307, 4e307])) * 1.0), END + "&node=0")
+    assert statistics(tab, "value")["norm"] == pytest.approx(5e307)
+    big = Sampling([np.zeros((1000, 1000))]).encode(np.full((1000, 1000), 1e300))
+    assert big["statistics"]["norm"] == pytest.approx(1e303)

@@ -8,6 +8,7 @@ import pytest
 
 import autodiff as ad
 import viz
+from autodiff.graph import Graph
 from mnist import presets
 from tests.viz.explorer.conftest import page_of
 from viz.explorer.numbers import MOST_BYTES, Sampling
@@ -69,6 +70,13 @@ def test_a_function_that_runs_no_backward_pass_is_differentiated():
     assert "lambda" in page.html
     page = viz.explore(lambda x: x * x, np.array([1.0, 2.0]))
     assert "backward 1 of" not in page.html, "what is no scalar has no gradient"
+
+
+def test_a_tensor_has_a_page_on_its_tape():
+    x = ad.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    loss = (x * x).sum()
+    loss.backward()
+    assert viz.explore(loss).html == viz.explore(Graph.of(loss)).html
 
 
 def test_the_gradient_of_a_function_leaves_that_of_its_variables_alone():

@@ -148,16 +148,19 @@ function paintDrawing() {
   for (const [value, group] of nodes) {
     group.classList.toggle("active", step.subject === value);
     group.classList.toggle("found", state.found.includes(value));
-    group.setAttribute("aria-selected", String(subject() === value));
-    group.setAttribute(
-      "tabindex",
-      subject() === value || (subject() === null && value === page.drawing.nodes[0].value) ? 0 : -1,
-    );
-    group.setAttribute("aria-label", describeValue(value));
+    const isFirst = subject() === null && value === page.drawing.nodes[0].value;
+    setChanged(group, "aria-selected", subject() === value);
+    setChanged(group, "tabindex", subject() === value || isFirst ? 0 : -1);
+    setChanged(group, "aria-label", describeValue(value));
     for (const box of group.querySelectorAll(".box")) paintBox(value, box);
   }
   for (const edge of drawing.querySelectorAll(".edge")) paintEdge(edge, step);
   drawing.dataset.during = step.kind;
+}
+
+/* Set an attribute where it has changed, for a browser computes styles again even where it has not. */
+function setChanged(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
 function paintBox(value, box) {
@@ -193,14 +196,14 @@ function paintEdge(edge, step) {
 
 /* ── search ──────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The drawn values whose name, operation, path or shape contains a text. */
+/* The drawn values whose name, gradient, operation, path or shape contains a text; 2x4 is the shape 2×4. */
 function search(text) {
-  const wanted = text.trim().toLowerCase();
+  const wanted = plain(text.trim().replace(/(\d)x(?=\d)/g, "$1×"));
   if (!wanted) return [];
   return [...nodes.keys()].filter((value) => {
-    const { name, path, shape, operation } = page.values[value];
-    const words = [name, path, shapeText(shape), page.operations[operation]?.name, page.operations[operation]?.scope];
-    return words.some((word) => word && plain(word).includes(plain(wanted)));
+    const { name, gradient, path, shape, operation } = page.values[value];
+    const words = [name, gradient, path, shapeText(shape), page.operations[operation]?.name, page.operations[operation]?.scope];
+    return words.some((word) => word && plain(word).includes(wanted));
   });
 }
 
@@ -237,7 +240,7 @@ function drawingAsFile() {
     const style = getComputedStyle(original);
     for (const name of STYLES) copies[i].style.setProperty(name, style.getPropertyValue(name));
   });
-  copy.querySelector("#scene").removeAttribute("transform");
+  copy.querySelector("#scene").style.transform = "none"; // all of it, wherever the camera is
   copy.setAttribute("viewBox", `0 0 ${width} ${height}`);
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);

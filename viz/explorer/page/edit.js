@@ -2,7 +2,7 @@
 
 /* Inputs for the numbers of a leaf; nothing for other values, and nothing where the graph cannot be computed here. */
 function editor(value) {
-  if (!page.editable.includes(value)) return [];
+  if (!page.editable.includes(value) || !numbers[value].data.length) return [];
   const { data, shape } = numbers[value];
   const [, columns] = matrixShape(shape);
   const cells = [...data].map((x, i) => numberInput(value, x, i, columns));

@@ -5,9 +5,10 @@ const PALETTES = {
   dark: { negative: [110, 170, 255], zero: [30, 36, 44], positive: [255, 160, 80], nan: [255, 120, 214] },
 };
 
-const isDark = () =>
-  getComputedStyle(document.documentElement).colorScheme === "dark" ||
-  (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+const systemIsDark = matchMedia("(prefers-color-scheme: dark)");
+
+/* Whether the page is dark: as the reader chose, or else as the system is. It is asked often, so it asks for no style. */
+const isDark = () => (document.documentElement.dataset.theme ?? (systemIsDark.matches ? "dark" : "light")) === "dark";
 
 /* The colour [red, green, blue] of a number, where the scale ends at ±most. */
 function colourOf(x, most, palette) {
@@ -123,12 +124,10 @@ function lightCell(id, row, column) {
 
 /* For a cell of a result: which cells of the operands it was made from, where that can be shown. */
 function sourcesOf({ name, inputs, output }, row, column) {
-  if (name === "matmul")
-    return [
-      [inputs[0], { row }],
-      [inputs[1], { column }],
-    ];
-  if (name === "matrix_transpose") return [[inputs[0], { row: column, column: row }]];
+  const [height, width] = numbers[output].shape.slice(-2);
+  const stack = Math.floor(row / height); // which of the matrices that lie in a stack
+  if (name === "matmul") return factorsOf(inputs, stack, row % height, column);
+  if (name === "matrix_transpose") return [[inputs[0], { row: stack * width + column, column: row % height }]];
   const shape = matrixShape(numbers[output].shape);
   return inputs.flatMap((id) => {
     const [rows, columns] = matrixShape(numbers[id].shape);
@@ -136,6 +135,20 @@ function sourcesOf({ name, inputs, output }, row, column) {
     if (!ELEMENTWISE.has(name) || !fits(rows, shape[0]) || !fits(columns, shape[1])) return [];
     return [[id, { row: rows === 1 ? 0 : row, column: columns === 1 ? 0 : column }]];
   });
+}
+
+/* For a cell of a product: the row of the first factor and the column of the second, in their matrices of the stack. */
+function factorsOf([a, b], stack, row, column) {
+  const [height, inner] = numbers[a].shape.slice(-2);
+  const isStack = ({ shape }) => shape.length > 2;
+  const broadcast = [a, b].some((id) => isStack(numbers[id]) && numbers[id].shape.slice(0, -2).includes(1));
+  if (broadcast || (isStack(numbers[a]) && isStack(numbers[b]) && numbers[a].shape.length !== numbers[b].shape.length))
+    return [];
+  const first = (id, length) => (isStack(numbers[id]) ? stack * length : 0);
+  return [
+    [a, { row: first(a, height) + row }],
+    [b, { column, from: first(b, inner), count: inner }],
+  ];
 }
 
 const ELEMENTWISE = new Set([
@@ -172,13 +185,16 @@ function describeCell(id, row, column, operation) {
 
 const nameInFormula = (name) => (/[ ·∘/^]/.test(name) && !/[)\]][₀-₉]*$/.test(name) ? `(${name})` : name);
 
-/* The index of a cell in the whole array, of which it may be a sample. */
+/* The index of a cell in the whole array, of which it may be a sample; all axes but the last are in the rows. */
 function indexText(id, row, column) {
-  const { places, shape } = page.values[id];
-  const whole = (axis, i) => (places ? places[axis][i] : i);
-  if (shape.length <= 1) return String(whole(0, column));
-  if (shape.length === 2) return `${whole(0, row)}, ${whole(1, column)}`;
-  return `row ${row}, ${whole(shape.length - 1, column)}`;
+  const { places } = page.values[id];
+  const { shape } = numbers[id];
+  const index = [column];
+  for (let axis = shape.length - 2, rest = row; axis >= 0; axis--) {
+    index.unshift(rest % shape[axis]);
+    rest = Math.floor(rest / shape[axis]);
+  }
+  return index.map((i, axis) => (places ? places[axis][i] : i)).join(", ");
 }
 
 /* A cell of a product as the sum that it is: of all terms where there are few, of the first where there are many. */

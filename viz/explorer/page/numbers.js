@@ -48,7 +48,7 @@ function statistics(data) {
     least: extreme(Math.min),
     most: extreme(Math.max),
     mean: sum((x) => x) / data.length,
-    norm: Math.sqrt(sum((x) => x * x)),
+    norm: data.reduce((norm, x) => Math.hypot(norm, x), 0), // no square overflows
     zeros: sum((x) => (x === 0 ? 1 : 0)) / data.length,
     nan: data.length - known.length,
     infinite: sum((x) => (Math.abs(x) === Infinity ? 1 : 0)),
@@ -77,11 +77,12 @@ function cellAt(view, shape, y, x) {
   return view.axis ? [picture, inY * width + inX] : [inY * width + inX, picture];
 }
 
-/* The rectangles [y, x, height, width], in cells of a view, that a row, a column or a cell of the matrix takes up. */
-function placesOf(view, shape, { row, column }) {
+/* The rectangles [y, x, height, width], in cells of a view, that a row, a column or a cell of the matrix takes up; of a
+   column it may be `count` cells from one on. */
+function placesOf(view, shape, { row, column, from = 0, count }) {
   const [rows, columns] = matrixShape(shape);
   if (view.mode !== "pictures")
-    return [[row ?? 0, column ?? 0, row === undefined ? rows : 1, column === undefined ? columns : 1]];
+    return [[row ?? from, column ?? 0, row === undefined ? (count ?? rows) : 1, column === undefined ? columns : 1]];
   const [height, width] = view.side;
   const [picture, pixel] = view.axis ? [row, column] : [column, row];
   const pictures = picture === undefined ? [...Array(view.axis ? rows : columns).keys()] : [picture];

@@ -146,6 +146,7 @@ function toggleTheme() {
 }
 
 function paintTheme() {
+  byId("scale").setAttribute("style", scaleColours());
   byId("theme").setAttribute("aria-pressed", String(isDark()));
   paint();
 }
@@ -273,6 +274,7 @@ function buildLegend() {
       .map(([look, text]) => make("li", {}, sample(look), text)),
     make("li", {}, arrow("forward"), "forward"),
     make("li", {}, arrow("backward"), "backward"),
+    make("li", {}, "below 0", make("span", { id: "scale" }), "above 0"),
   );
   byId("notes").append(...page.notes.map((note) => make("li", {}, note)));
 }
@@ -288,7 +290,7 @@ function start() {
   readAddress();
   paintTheme();
   addEventListener("hashchange", readAddress);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paintTheme);
+  systemIsDark.addEventListener("change", paintTheme);
 }
 
 start();

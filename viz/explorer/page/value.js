@@ -29,10 +29,16 @@ function paintValue() {
     line("origin", `${origin} · ${shapeText(shape)} · ${dtype}`),
     aboutArray(value, "value", shownIn(value, "value"), name),
     cotangent === null
-      ? line("origin", "No gradient: no path from it leads to the loss, or its numbers are whole.")
+      ? line("origin", whyNoGradient(value))
       : aboutArray(value, "gradient", shownIn(value, "gradient"), gradient),
     ...editor(value),
   );
+}
+
+function whyNoGradient(value) {
+  if (page.values[value].whole) return "No gradient: its numbers are whole.";
+  const isComputed = page.steps.some(({ kind }) => kind === "backward");
+  return isComputed ? "No gradient: no path from it leads to the loss." : "Gradient: not computed in this graph.";
 }
 
 /* An array with its heat-map, its scale and its statistics; or when it will be computed. */
@@ -44,6 +50,7 @@ function aboutArray(value, role, id, name) {
       at === null ? "never computed in this graph" : `not computed yet: step ${at}, ${page.steps[at].caption}`;
     return make("section", { class: "array" }, heading, line("pending", when));
   }
+  if (!numbers[id].data.length) return make("section", { class: "array" }, heading, line("note", "It has no numbers."));
   const updated = role === "value" && id !== value ? line("note", "after the update") : null;
   const figure = panelMatrix(id, Math.min(340, document.getElementById("panel").clientWidth - 40));
   return make(
@@ -59,16 +66,20 @@ function aboutArray(value, role, id, name) {
   );
 }
 
+/* The colours from the negative end of the scale to the positive one. */
+function scaleColours() {
+  const { negative, zero, positive } = PALETTES[isDark() ? "dark" : "light"];
+  return `background: linear-gradient(90deg, ${css(negative)}, ${css(zero)}, ${css(positive)})`;
+}
+
 /* The colour scale, from −most to +most. */
 function scaleOf(id) {
-  const palette = PALETTES[isDark() ? "dark" : "light"];
   const most = extent(numbers[id].data);
-  const gradient = `linear-gradient(90deg, ${css(palette.negative)}, ${css(palette.zero)}, ${css(palette.positive)})`;
   return make(
     "div",
     { class: "scale", role: "img", "aria-label": `Colours from ${brief(-most)} to ${brief(most)}` },
     span("end", brief(-most)),
-    make("span", { class: "bar", style: `background: ${gradient}` }),
+    make("span", { class: "bar", style: scaleColours() }),
     span("end", brief(most)),
   );
 }

@@ -36,7 +36,7 @@ function frameStart() {
       nodes: [first],
     } = page.drawing,
     area = stage();
-  const scale = Math.min(1.25, Math.max(0.72, area.width / width));
+  const scale = Math.min(1.25, Math.max(0.8, area.width / width));
   const x =
     first && width * scale > area.width
       ? area.width / 2 - first.pillMiddle * scale

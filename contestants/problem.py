@@ -1,0 +1,107 @@
+"""What is trained: a network, on batches, from weights that are the same for all contestants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+OptimizerName = Literal["sgd", "adam"]
+
+LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.01, "adam": 1e-3}
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+"""Adam's settings, which are those that its authors propose."""
+EPSILON_HAT = EPSILON * (1 - BETA2) ** 0.5
+"""For those who add ε to √v before the bias is taken out of v: on the first step this comes to the same."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A perceptron with relu between its layers, its mean cross-entropy, and an optimizer; all in float32."""
+
+    layers: tuple[int, ...]
+    optimizer: OptimizerName
+    batch_size: int
+    seed: int = 0
+
+    def __str__(self) -> str:
+        name = {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
+        runs = [(width, len(list(equal))) for width, equal in groupby(self.layers)]
+        widths = [f"{width}×{n}" if n > 3 else "-".join([str(width)] * n) for width, n in runs]
+        return f"{'-'.join(widths)}, {name}, batch {self.batch_size}"
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate."""
+        return LEARNING_RATES[self.optimizer]
+
+    @property
+    def multiplications(self) -> int:
+        """How many a step takes: a weight meets an example on the way forth, in dW and, but for the first, in dA."""
+        weights = [a * b for a, b in pairwise(self.layers)]
+        return self.batch_size * (3 * sum(weights) - weights[0])
+
+    def parameters(self) -> list[np.ndarray]:
+        """Return the first W_1, b_1, … W_L, b_L, each W_l (n_{l−1}, n_l) drawn from N(0, 2 / n_{l−1}), each b_l 0.
+
+        He, Zhang, Ren and Sun, Delving Deep into Rectifiers, 2015, equation 10.
+        """
+        rng = np.random.default_rng(self.seed)
+        parameters = []
+        for fan_in, fan_out in pairwise(self.layers):
+            W = rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)
+            parameters += [W.astype(np.float32), np.zeros(fan_out, np.float32)]
+        return parameters
+
+    def batches(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return x (count, m, n_0), float32 from 0 to 1, and labels y (count, m), int64, drawn at random."""
+        rng = np.random.default_rng([self.seed, 1])
+        x = rng.random((count, self.batch_size, self.layers[0]), dtype=np.float32)
+        return x, rng.integers(0, self.layers[-1], (count, self.batch_size))
+
+
+class Contestant(Protocol):
+    """A network in training."""
+
+    seconds_at_a_time: ClassVar[float]
+    """How long it should train at a time, for what begins and ends a call of `train` not to count."""
+
+    def __init__(self, problem: Problem) -> None: ...
+
+    def prepared(self, x: np.ndarray, y: np.ndarray) -> Any:
+        """Return batches x (count, m, n_0) and labels y (count, m) in the form in which the library likes them best."""
+
+    def train(self, batches: Any, steps: int) -> float:
+        """Take steps on prepared batches, one after the other and then from the first again, and wait for the last.
+
+        Returns the loss on the last batch before its step; or the mean over all where the library tells no other.
+        """
+
+    def parameters(self) -> list[np.ndarray]:
+        """Return W_1, b_1, … W_L, b_L as they are now."""
+
+    def classes(self, x: np.ndarray) -> np.ndarray:
+        """Return for each row of x (n, n_0) the class that the network takes it for."""
+
+
+class StepByStep:
+    """What all contestants share but those who take many steps at a call: batches in a list, and a loop over them."""
+
+    seconds_at_a_time: ClassVar[float] = 0.005
+
+    def prepared(self, x: np.ndarray, y: np.ndarray) -> list[tuple[Any, Any]]:
+        """Return the batches, one by one."""
+        return list(zip(x, y, strict=True))
+
+    def train(self, batches: list[tuple[Any, Any]], steps: int) -> float:
+        """Take steps, and wait for the last."""
+        loss: Any = np.nan
+        for i in range(steps):
+            loss = self.step(*batches[i % len(batches)])
+        return float(loss)
+
+    def step(self, x: Any, y: Any) -> Any:
+        """Take a step on a batch, and return the loss before it."""
+        raise NotImplementedError

@@ -1,0 +1,199 @@
+"""Contestants: all that are installed train the same network to the same numbers, each by its own library alone."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contestants import ENTRIES, racing, threads
+from contestants.problem import Problem
+from contestants.serving import BATCHES, CHECKED_STEPS, Server
+from mnist import data
+from mnist.benchmark.truth import TOLERANCE, Truth
+from mnist.benchmark.worker import workers
+from nets import manual
+from tests.autodiff.compiler.conftest import let_python_run_it
+
+ROOT = Path(__file__).parents[2]
+LAYERS = (12, 9, 7, 5)
+HERE = {"numpy", "autodiff", "tensorflow"}
+"""Libraries that are imported into this process. PyTorch and TensorFlow, and JAX, do not bear each other in one."""
+
+
+@pytest.fixture(params=ENTRIES)
+def name(request, monkeypatch):
+    """Each contestant whose library is installed."""
+    entry = ENTRIES[request.param]
+    if not entry.is_installed:
+        pytest.skip(f"{entry.library} is not installed")
+    for variable, value in (("TF_CPP_MIN_LOG_LEVEL", "3"), ("JAX_PLATFORMS", "cpu")):
+        monkeypatch.setenv(variable, value)
+    let_python_run_it(monkeypatch, np.inf)  # Numba would take half a minute to compile what is emitted
+    return request.param
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_every_contestant_computes_what_the_derivation_by_hand_does_step_by_step(name, optimizer):
+    problem = Problem(LAYERS, optimizer, 6, seed=3)
+    if ENTRIES[name].library in HERE:
+        start = Server(name).start(problem)
+    else:
+        with workers([name], threads.available()) as by_name:
+            start = by_name[name].ask(300, "start", problem)
+    truth = Truth.of(problem)
+    np.testing.assert_allclose(start.losses, truth.losses, rtol=1e-5)
+    for mine, first, shape in zip(start.parameters, problem.parameters(), problem.parameters(), strict=True):
+        assert mine.shape == shape.shape
+        assert mine.dtype == np.float32
+        assert np.any(mine != first)
+    assert truth.error(start) < 0.1 * TOLERANCE
+    assert start.seconds > 0
+
+
+def test_a_contestant_tells_the_class_with_the_largest_logit(name):
+    if ENTRIES[name].library not in HERE:
+        pytest.skip("its classes are looked at in a race")
+    problem = Problem(LAYERS, "sgd", 6)
+    x, _ = problem.batches(1)
+    contestant, parameters = ENTRIES[name].enter(problem), problem.parameters()
+    wanted = manual.forward(parameters[::2], parameters[1::2], x[0]).Z[-1].argmax(axis=1)
+    np.testing.assert_array_equal(contestant.classes(x[0]), wanted)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "eager"])
+def test_batches_are_taken_one_after_the_other_and_then_from_the_first_again(kind):
+    problem = Problem(LAYERS, "sgd", 6)
+    x, y = problem.batches(3)
+    together, apart = (ENTRIES[kind].enter(problem) for _ in range(2))
+    last = together.train(together.prepared(x, y), 5)
+    losses = [apart.train(apart.prepared(x[i : i + 1], y[i : i + 1]), 1) for i in (0, 1, 2, 0, 1)]
+    assert last == losses[-1]
+    for a, b in zip(together.parameters(), apart.parameters(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_wrong_update_is_noticed(monkeypatch):
+    from contestants import by_numpy
+
+    problem = Problem(LAYERS, "sgd", 6)
+    truth = Truth.of(problem)
+    monkeypatch.setattr(by_numpy.SGD, "__call__", lambda self, θ, g: np.subtract(θ, 1.01 * 0.01 * g, out=θ))
+    assert truth.error(Server("numpy").start(problem)) > TOLERANCE
+
+
+def test_a_number_that_is_none_is_infinitely_far_off():
+    problem = Problem(LAYERS, "sgd", 6)
+    start = Server("numpy").start(problem)
+    start.parameters[2][0, 0] = np.nan
+    assert Truth.of(problem).error(start) == np.inf
+
+
+def test_the_truth_moves_as_the_engines_optimizers_do():
+    """The updates that everybody is held against, written once more: by `nets`, in float64."""
+    import nets
+    from mnist.engines import by_hand
+
+    for name, optimizer in (("sgd", nets.SGD), ("adam", nets.Adam)):
+        problem = Problem(LAYERS, name, 6)
+        model = nets.MLP(LAYERS, rng=np.random.default_rng(0), dtype=np.float64)
+        for parameter, first in zip(model.parameters(), problem.parameters(), strict=True):
+            parameter.data = first.astype(np.float64)
+        moves = optimizer(model.parameters(), problem.learning_rate)
+        for x, y in list(zip(*problem.batches(BATCHES), strict=True))[:CHECKED_STEPS]:
+            by_hand(model, x.astype(np.float64), y)
+            moves.step()
+        after = np.concatenate([parameter.data.ravel() for parameter in model.parameters()])
+        np.testing.assert_allclose(Truth.of(problem).after, after, rtol=1e-12)
+
+
+def test_multiplications_are_counted_as_one_counts_them():
+    by_weights = {(5, 3): 2, (3, 2): 3}  # the first: forth and for dW; the second: for dA as well
+    expected = 7 * sum(a * b * times for (a, b), times in by_weights.items())
+    assert Problem((5, 3, 2), "sgd", 7).multiplications == expected
+
+
+def test_a_turn_takes_as_many_steps_at_a_time_as_take_the_contestants_time():
+    server = Server("numpy")
+    server.start(Problem(LAYERS, "sgd", 6))
+    times = server.turn(0.05)
+    assert len(times) > 1
+    assert all(seconds > 0 for seconds in times)
+    assert server._steps > 1  # a step of this network takes far less than 5 ms
+
+
+def _in_a_process_of_its_own(*arguments):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_a_process_that_runs_one_contestant_imports_no_other_library():
+    code = "import contestants, contestants.by_numpy, contestants.racing, contestants.serving, sys; print(*sys.modules)"
+    modules = set(_in_a_process_of_its_own("-c", code).stdout.split())
+    assert "numpy" in modules
+    assert not modules & {"autodiff", "nets", "mnist", "numba", "tensorflow", "torch", "jax", "matplotlib"}
+
+
+def test_every_library_is_told_how_many_threads():
+    code = (
+        "from contestants import threads; threads.use(1); import numba, os, threadpoolctl, numpy;"
+        "print(numba.get_num_threads(), *{pool['num_threads'] for pool in threadpoolctl.threadpool_info()},"
+        "threads.available(), os.environ['TF_NUM_INTRAOP_THREADS'])"
+    )
+    pytest.importorskip("threadpoolctl")
+    assert set(_in_a_process_of_its_own("-c", code).stdout.split()) == {"1"}
+    assert threads.available() >= 1
+
+
+@pytest.fixture
+def task(tmp_path):
+    """A race on the 5,000 digits that does not take long."""
+    digits = data.load("mnist-5k", announce=lambda line: None)
+    for split in ("train", "test"):
+        np.save(tmp_path / f"{split}_images.npy", getattr(digits, split).images)
+        np.save(tmp_path / f"{split}_labels.npy", getattr(digits, split).labels)
+    return {
+        "name": "numpy",
+        "layers": [784, 16, 10],
+        "optimizer": "adam",
+        "batch_size": 32,
+        "seed": 1,
+        "folder": str(tmp_path),
+        "threads": 1,
+        "accuracy": 80.0,
+        "started": time.time(),
+    }
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "jax"])
+def test_a_race_ends_at_the_accuracy_and_tells_the_moments_in_order(task, kind):
+    if not ENTRIES[kind].is_installed:
+        pytest.skip(f"{ENTRIES[kind].library} is not installed")
+    task |= {"name": kind}
+    done = _in_a_process_of_its_own("-m", "contestants.racing", json.dumps(task))
+    assert done.returncode == 0, done.stderr
+    arrival = json.loads(done.stdout.splitlines()[-1])
+    assert 0 < arrival["imported"] < arrival["read"] < arrival["first_step"] < arrival["arrived"] < 120
+    assert 0.8 <= arrival["accuracy"] < 0.95
+    assert arrival["steps"] % (4000 // 32 // 4) == 1  # after whole quarters of an epoch, and the first step
+
+
+def test_a_race_that_does_not_arrive_says_how_far_it_came(task):
+    task |= {"accuracy": 99.99, "layers": [784, 10]}
+    done = _in_a_process_of_its_own("-m", "contestants.racing", json.dumps(task))
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(f"% after {racing.MOST_EPOCHS} epochs")
+
+
+def test_the_portions_of_an_epoch_are_whole_batches_of_different_images():
+    problem = Problem((784, 10), "sgd", 32)
+    portions = list(racing._portions(1000, problem))
+    assert {rows.shape for rows in portions} == {(7, 32)}
+    epoch = np.concatenate(portions[: len(portions) // racing.MOST_EPOCHS]).ravel()
+    assert len(set(epoch)) == len(epoch) == 7 * 32 * 4
+    assert not np.array_equal(portions[0], portions[4])
+    np.testing.assert_array_equal(portions[0], next(racing._portions(1000, problem)))
