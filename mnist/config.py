@@ -15,6 +15,7 @@ from nets.initializers import Init
 from nets.layers import Activation
 from nets.schedules import ScheduleName
 
+NetworkName = Literal["mlp", "lenet", "cnn"]
 OptimizerName = Literal["sgd", "momentum", "adam", "adamw"]
 EngineName = Literal["autodiff", "manual", "tensorflow"]
 
@@ -25,10 +26,12 @@ ADAMW_DECAY = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Train a multilayer perceptron on MNIST, and write the network, its history and pictures of both to a folder."""
+    """Train a network on MNIST, and write it, its history and pictures of both to a folder."""
 
+    network: NetworkName = "mlp"
+    """mlp has the layers below; lenet and cnn are convolutional networks."""
     layers: tuple[int, ...] = (784, 128, 64, 10)
-    """Widths of the layers, from 784 pixels to 10 classes."""
+    """Widths of the layers of an mlp, from 784 pixels to 10 classes."""
     epochs: int = 10
     """How many times to go through the training images."""
     batch_size: int = 32
@@ -45,6 +48,8 @@ class TrainConfig:
     """λ of the penalty λ/2·‖W‖² on the weights, 0 by default; for adamw its decoupled decay, 0.01 by default."""
     label_smoothing: float = 0.0
     """ε: labels of probability 1 − ε, and ε divided evenly among all, to train on."""
+    dropout: float = 0.0
+    """Probability of each hidden unit of a linear layer, or of a cnn's last, to be left out of a step."""
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, such as 0.999, which then is the network; 0 for none."""
     init: Init = "he"
@@ -111,7 +116,7 @@ class TrainConfig:
                 raise UserError(f"--{flag} {getattr(self, flag)}: must be a number from 0 to {most}")
         if self.shift > SIDE:
             raise UserError(f"--shift {self.shift}: must be {SIDE} or less, the side of an image")
-        for flag in ("label_smoothing", "ema", "validation", "scale"):
+        for flag in ("label_smoothing", "dropout", "ema", "validation", "scale"):
             if not 0 <= getattr(self, flag) < 1:
                 raise UserError(f"{_flag(flag)} {getattr(self, flag)}: must be a number from 0 to below 1")
         if self.patience is not None and self.patience < 1:
@@ -119,9 +124,14 @@ class TrainConfig:
 
     def _check_combinations(self) -> None:
         """Raise UserError where one setting excludes another."""
-        for flag in ("anomaly", "jit", "label_smoothing"):
+        for flag in ("anomaly", "jit", "label_smoothing", "dropout"):
             if getattr(self, flag) and self.engine != "autodiff":
                 raise UserError(f"{_flag(flag)}: is for this engine alone; leave out --engine {self.engine}")
+        if self.network != "mlp":
+            if self.engine != "autodiff":
+                raise UserError(f"--network {self.network}: is for this engine alone; leave out --engine {self.engine}")
+            if self.layers != TrainConfig.layers:
+                raise UserError(f"--layers: are of an mlp; leave them out, or --network {self.network}")
         if self.anomaly and self.jit:
             raise UserError("--anomaly: cannot look into a compiled step; leave out --jit")
         if self.patience and not self.validation:

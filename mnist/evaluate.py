@@ -109,7 +109,7 @@ def _scores(analysis: Analysis) -> Iterator[str]:
 
 
 def _confusion(analysis: Analysis) -> Iterator[str]:
-    yield f"{'taken for':12}{''.join(f'{name[:6]:>7}' for name in analysis.class_names)}"
+    yield f"{'taken for':12}{''.join(f'{name[:6].rstrip():>7}' for name in analysis.class_names)}"
     for name, row in zip(analysis.class_names, analysis.confusion.tolist(), strict=True):
         yield f"{name:12}{''.join(f'{count or chr(183):>7}' for count in row)}"
 

@@ -47,7 +47,7 @@ class Result:
     """
 
     config: TrainConfig
-    model: nets.MLP
+    model: nets.Sequential
     history: list[Row]
     test: Evaluation
     folder: Path
@@ -90,6 +90,7 @@ def fit(config: TrainConfig, announce: Announce = print, callbacks: Iterable[Cal
     everyone = [*_own_callbacks(config, announce), *callbacks]
     run, signal = _train(run, engine, splits, folder, everyone)
     model = run.network()
+    model.eval()
     test = evaluate(model, digits.test)
     folder.write_metrics(
         {

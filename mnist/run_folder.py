@@ -39,7 +39,7 @@ class RunFolder:
 
     def __init__(self, path: Path | None) -> None:
         with _telling_of(path or DEFAULT_PARENT):
-            self.path = path or _next_free(DEFAULT_PARENT)
+            self.path = path or next_free(DEFAULT_PARENT)
             self.path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()  # better to fail now than after an epoch
             for name in (STATE, MODEL, CONFIG, HISTORY, *MADE_AT_THE_END):
@@ -104,7 +104,7 @@ def _telling_of(path: Path) -> Iterator[None]:
         raise UserError(f"{path} cannot be written to ({reason}); mend that or name another by --out") from error
 
 
-def _next_free(parent: Path) -> Path:
+def next_free(parent: Path) -> Path:
     """Make and return the first of parent/001, parent/002, … that is not there, though others may look too."""
     parent.mkdir(parents=True, exist_ok=True)
     number = 1

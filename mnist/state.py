@@ -24,7 +24,7 @@ import numpy as np
 
 import nets
 from mnist import data, gradients
-from mnist.building import make_averages, make_network, make_optimizer
+from mnist.building import architecture, make_averages, make_network, make_optimizer
 from mnist.config import TrainConfig
 from mnist.data import idx
 from mnist.errors import UserError
@@ -72,7 +72,7 @@ class State:
 
     config: TrainConfig
     data: DataStamp
-    model: nets.MLP
+    model: nets.Sequential
     optimizer: nets.Optimizer
     averages: nets.ExponentialMovingAverage | None
     history: list[Row]
@@ -85,7 +85,7 @@ class State:
         """Let the network have the averages of its weights within a `with`, if they are averaged."""
         return self.averages.applied() if self.averages else contextlib.nullcontext()
 
-    def network(self) -> nets.MLP:
+    def network(self) -> nets.Sequential:
         """Return what the run has come to: the best network so far, where there is a way to tell, or else the last."""
         if self.best is None and not self.averages:
             return self.model
@@ -165,8 +165,8 @@ def _decode(content: Any, tensors: Mapping[str, np.ndarray]) -> State:
         memory.setdefault(int(number), {})[name] = array
 
     config = from_json(TrainConfig, content["config"])
-    architecture = {"type": "MLP", "layer_dims": list(config.layers), "activation": config.activation}
-    model = checkpoint.build(architecture, parts["model"])
+    made_of = architecture(config)
+    model = checkpoint.build(made_of, parts["model"], nets.Sequential)
     optimizer = make_optimizer(config, model)
     optimizer.load_state_dict({**optimizer.state_dict(), "state": memory})
 
@@ -181,7 +181,7 @@ def _decode(content: Any, tensors: Mapping[str, np.ndarray]) -> State:
     if best is None and parts["best"]:
         raise ValueError("it holds a best network that nothing has chosen")
     if best is not None:
-        best = checkpoint.build(architecture, best).state_dict()
+        best = checkpoint.build(made_of, best, nets.Sequential).state_dict()
     seconds = content["seconds"]
     if not 0 <= seconds < math.inf:
         raise ValueError(f"it took {seconds!r:.20} seconds")

@@ -70,6 +70,8 @@ def test_adamw_alone_decays_unasked(optimizer, decay):
         ({"label_smoothing": -0.1}, "--label-smoothing -0.1"),
         ({"label_smoothing": 1.0}, "--label-smoothing 1"),
         ({"ema": 1.0}, "--ema 1"),
+        ({"dropout": 1.0}, "--dropout 1"),
+        ({"dropout": -0.1}, "--dropout -0.1"),
         ({"ema": float("nan")}, "--ema nan"),
         ({"validation": 1.0}, "--validation 1"),
         ({"validation": -0.5}, "--validation -0.5"),
@@ -107,13 +109,25 @@ def test_as_json_it_has_every_field_and_the_defaults_filled_in(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["manual", "tensorflow"])
-@pytest.mark.parametrize("settings", [{"jit": True}, {"anomaly": True}, {"label_smoothing": 0.1}], ids=str)
-def test_what_another_engine_cannot_do_is_one_line(engine, settings):
-    (name,) = settings
+@pytest.mark.parametrize(("name", "value"), [("jit", 1), ("anomaly", 1), ("label_smoothing", 0.1), ("dropout", 0.5)])
+def test_what_another_engine_cannot_do_is_one_line(engine, name, value):
     with pytest.raises(UserError) as caught:
-        TrainConfig(engine=engine, **settings)
+        TrainConfig(engine=engine, **{name: value})
     flag = f"--{name.replace('_', '-')}"
     assert str(caught.value) == f"{flag}: is for this engine alone; leave out --engine {engine}"
+
+
+@pytest.mark.parametrize("network", ["lenet", "cnn"])
+@pytest.mark.parametrize("engine", ["manual", "tensorflow"])
+def test_another_engine_convolves_nothing_and_says_so_in_one_line(network, engine):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(network=network, engine=engine)
+    assert str(caught.value) == f"--network {network}: is for this engine alone; leave out --engine {engine}"
+
+
+def test_the_layers_of_another_network_are_not_to_be_said():
+    with pytest.raises(UserError, match=r"^--layers: are of an mlp; leave them out, or --network lenet$"):
+        TrainConfig(network="lenet", layers=(784, 30, 10))
 
 
 def test_patience_without_images_to_validate_on_is_one_line():

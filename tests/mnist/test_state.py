@@ -68,10 +68,10 @@ def press_at(patch, steps, name="manual"):
     """Let Ctrl-C be pressed once so many steps have been taken."""
     real, count = load_engine(name), iter(range(10**9))
 
-    def engine(model, x, y):
+    def engine(model, x, y, **settings):
         if next(count) == steps:
             raise KeyboardInterrupt
-        return real(model, x, y)
+        return real(model, x, y, **settings)
 
     patch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
 
@@ -171,6 +171,29 @@ def test_with_everything_on_a_run_goes_on_as_one_never_interrupted(tmp_path, mon
     assert_same_run(tmp_path / "ended", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("settings", [{"dropout": 0.3}, {"network": "lenet", "dropout": 0.2}], ids=str)
+def test_what_is_left_out_at_random_goes_on_too(tmp_path, monkeypatch, digits, settings):
+    few = (data.Split(split.images[:400], split.labels[:400]) for split in (digits.train, digits.test))
+    small = data.Dataset("few", *few)
+    monkeypatch.setattr(data, "load", lambda *arguments, **settings: small)
+    settings = {**settings, "layers": TrainConfig.layers, "engine": "autodiff", "epochs": 2, "batch_size": 50}
+    run(tmp_path / "whole", **settings)
+    interrupted(monkeypatch, tmp_path / "ended", steps=STEPS + 3, **settings)
+    assert len(history_of(tmp_path / "ended")) == 1
+    resume(tmp_path / "ended")
+    assert_same_run(tmp_path / "ended", tmp_path / "whole")
+
+
+def test_the_statistics_of_a_convolutional_network_are_in_the_state_too(tmp_path):
+    given = TrainConfig(network="cnn", dropout=0.3, lr=0.1, l2=0.0)
+    run = state.begin(given, DataStamp("mnist", 60_000, 10_000, "0123"))
+    run.model(np.random.default_rng(0).random((3, 784), np.float32))
+    state.save(run, tmp_path / "state.safetensors")
+    again = state.load(tmp_path / "state.safetensors").model
+    np.testing.assert_equal(again.state_dict(), run.model.state_dict())
+    assert not np.array_equal(again.state_dict()["layers.2.running_mean"], np.zeros(16))
+
+
 def test_a_run_that_has_stopped_early_has_stopped(tmp_path):
     """With such steps no epoch is better than the first for long."""
     settings = {"validation": 0.2, "patience": 2, "epochs": 30, "lr": 2.0, "optimizer": "sgd", "schedule": "constant"}
@@ -180,14 +203,11 @@ def test_a_run_that_has_stopped_early_has_stopped(tmp_path):
     result, _ = resume(tmp_path / "run")
     assert result.history == first.history
     after = contents_of(tmp_path / "run")
-    assert {name: content for name, content in after.items() if name != "metrics.json"} == {
-        name: content for name, content in before.items() if name != "metrics.json"
-    }
-    assert json.loads(after["metrics.json"]) == json.loads(before["metrics.json"])
+    assert all(after[name] == before[name] for name in FILES if name not in ("state.safetensors", "metrics.json"))
 
 
 def test_the_best_network_is_kept_over_later_ones(tmp_path, digits):
-    settings = {"validation": 0.2, "epochs": 6, "lr": 1.0, "optimizer": "sgd", "schedule": "constant", "seed": 1}
+    settings = {"validation": 0.2, "epochs": 6, "lr": 3.0, "optimizer": "sgd", "schedule": "constant", "seed": 1}
     result = run(tmp_path, **settings)
     accuracies = [row["validation_accuracy"] for row in result.history]
     best = max(range(6), key=lambda i: (accuracies[i], -result.history[i]["validation_loss"]))

@@ -15,8 +15,10 @@ import time
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mnist import recipes, settings
 from nets import checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -204,7 +206,8 @@ def test_help_tells_every_flag_and_succeeds():
     assert done.returncode == 0
     assert done.stderr == ""
     flags = "layers epochs batch-size optimizer lr schedule clip l2 label-smoothing ema init activation seed "
-    flags += "validation patience dataset data-dir engine jit anomaly out resume config"
+    flags += "validation patience dataset data-dir engine jit anomaly out resume preset config repeat"
+    flags += " network dropout shift rotate scale elastic workers"
     for flag in flags.split():
         assert f"--{flag}" in done.stdout
 
@@ -242,6 +245,30 @@ def test_a_run_can_be_had_again_from_its_configuration_and_flags_change_it(tmp_p
     configs = [(tmp_path / name / "config.toml").read_text() for name in ("one", "same", "other")]
     assert configs[0] == configs[1]
     assert configs[2] == configs[0].replace("seed = 3", "seed = 4")
+
+
+def test_a_preset_is_where_other_flags_begin(tmp_path):
+    done = train("--preset", "tiny", "--dataset", "mnist-5k", "--epochs", "1", "--out", tmp_path / "run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert settings.read(tmp_path / "run" / "config.toml") == recipes.preset(
+        "tiny", dataset="mnist-5k", epochs=1, l2=0.0
+    )
+    assert_one_line(train("--preset", "tiny", "--config", tmp_path / "run" / "config.toml"), 2, "--preset tiny")
+
+
+def test_repeated_training_gives_a_folder_for_each_seed_and_their_mean(tmp_path):
+    done = train(*SMALL, "--engine", "manual", "--seed", "4", "--repeat", "3", "--out", tmp_path / "runs")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files_in(tmp_path / "runs") == ["seed-4", "seed-5", "seed-6"]
+    found = [metrics_of(tmp_path / "runs" / f"seed-{seed}")["test_accuracy"] for seed in (4, 5, 6)]
+    mean, spread = np.mean(found), np.std(found, ddof=1)
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith(f"test accuracy {mean:.2%} ± {spread:.2%} over 3 seeds")
+    assert last.endswith(f"from {min(found):.2%} to {max(found):.2%}")
+    one = train(*SMALL, "--engine", "manual", "--seed", "5", "--out", tmp_path / "one")
+    assert one.returncode == 0
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "runs/seed-5")]
+    assert models[0] == models[1]
 
 
 @pytest.mark.parametrize(
@@ -333,6 +360,9 @@ def test_a_loss_that_becomes_no_number_ends_with_status_3_and_no_network(tmp_pat
         (["--engine", "jax"], ["jax", "--engine", "autodiff"]),
         (["--colour", "red"], ["--colour"]),
         (["--config"], ["--config"]),
+        (["--preset", "huge"], ["huge", "--preset", "strong"]),
+        (["--preset", "tiny", "--repeat", "0"], ["--repeat 0"]),
+        (["--preset", "lenet", "--engine", "manual"], ["--network lenet", "leave out --engine manual"]),
         (["--schedule", "steep"], ["steep", "--schedule", "one-cycle"]),
         (["--patience", "3"], ["--patience 3", "--validation"]),
         (["--engine", "manual", "--label-smoothing", "0.1"], ["--label-smoothing", "--engine manual"]),
