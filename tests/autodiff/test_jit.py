@@ -745,3 +745,13 @@ def test_a_list_that_changes_in_a_closure_or_in_a_module_is_noticed():
         np.testing.assert_allclose(compiled(np.ones(3)).data, factor)
     scale.factors["of"] = 5.0
     np.testing.assert_allclose(compiled(np.ones(3)).data, 15.0)
+
+
+@pytest.mark.by_numba
+def test_numbers_too_small_to_keep_their_digits_count_as_zero_in_machine_code_alone():
+    tiny = np.float32(1e-30)
+    product = ad.jit(lambda x: x * 1e-10)
+    for _ in range(2):
+        assert product(np.full(3, tiny)).data.tolist() == [0, 0, 0]
+        assert product(np.full(3, np.float32(1e-20))).data.tolist() == pytest.approx([1e-30] * 3)
+    assert (np.full(3, tiny) * np.float32(1e-10) > 0).all()
