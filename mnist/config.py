@@ -32,15 +32,15 @@ class TrainConfig:
     """mlp has the layers below; lenet and cnn are convolutional networks."""
     layers: tuple[int, ...] = (784, 128, 64, 10)
     """Widths of the layers of an mlp, from 784 pixels to 10 classes."""
-    epochs: int = 10
+    epochs: int = 18
     """How many times to go through the training images."""
-    batch_size: int = 32
+    batch_size: int = 64
     """How many images to take a step on."""
     optimizer: OptimizerName = "momentum"
     """momentum is SGD with momentum 0.9."""
     lr: float | None = None
-    """Learning rate to start from; by default 0.1 for sgd, 0.05 for momentum, 0.001 for adam and adamw."""
-    schedule: ScheduleName = "cosine"
+    """Learning rate, the highest there is; by default 0.1 for sgd, 0.05 for momentum, 0.001 for adam and adamw."""
+    schedule: ScheduleName = "one-cycle"
     """The course of the learning rate: cosine lets it fall to 0 by the end, one-cycle lets it climb before."""
     clip: float | None = None
     """The most that the norm of all gradients together may be at a step; a larger one is scaled down to it."""
@@ -60,11 +60,11 @@ class TrainConfig:
     """Decides the first weights, what is held out and the order of the images: equal seed, equal result."""
     validation: float = 0.0
     """Share of the training images of each class to hold out: the network of the epoch best at them is kept."""
-    shift: int = 0
+    shift: int = 1
     """The most pixels that a training image is shifted by, another way each time, down or across."""
-    rotate: float = 0.0
+    rotate: float = 8.0
     """The most degrees that it is turned by."""
-    scale: float = 0.0
+    scale: float = 0.1
     """The largest share of its size that it is grown or shrunk by."""
     elastic: float = 0.0
     """How strongly it is bent: α of Simard, Steinkraus and Platt (2003), who took 34."""

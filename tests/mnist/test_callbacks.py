@@ -11,13 +11,14 @@ from mnist import Callback, TrainConfig, fit
 from mnist import fit as fit_module  # the function, which hides the module of its name
 from mnist.callbacks import EarlyStopping, ProgressBar, describe
 from mnist.engines import load_engine
+from mnist.recipes import AS_THEY_ARE
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def config(out, **settings):
     given = {"layers": (784, 10), "epochs": 3, "batch_size": 1000, "dataset": "mnist-5k", "engine": "manual"}
-    return TrainConfig(**{**given, "out": out, **settings})
+    return TrainConfig(**{**given, **AS_THEY_ARE, "out": out, **settings})
 
 
 class Diary(Callback):
@@ -135,5 +136,5 @@ def test_the_line_of_an_epoch_says_what_is_in_its_row_and_no_more():
     line = describe(row, TrainConfig(epochs=10))
     assert line == "epoch  3/10   train loss 0.5000  accuracy 75.00%   test loss 1.0000  accuracy 50.00%   1.2 s"
     held = {"epoch": 3, "validation_loss": math.pi, "validation_accuracy": 1.0, "l2_penalty": 0.25, "seconds": 1.25}
-    line = describe(held, TrainConfig(l2=0.1))
+    line = describe(held, TrainConfig(l2=0.1, epochs=10))
     assert line == "epoch  3/10   validation loss 3.1416  accuracy 100.00%   l2 0.2500   1.2 s"

@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from mnist import TrainConfig
+from mnist.augmentation import Augmentation
 from mnist.config import LEARNING_RATES
 from mnist.errors import DivergenceError, UserError
 from mnist.fields import from_json
+from mnist.recipes import AS_THEY_ARE
 
 
 def test_the_defaults_are_those_of_the_task():
     config = TrainConfig()
     assert config.layers == (784, 128, 64, 10)
-    assert config.epochs <= 10
+    assert config.augmentation
+    assert TrainConfig(**AS_THEY_ARE).augmentation == Augmentation()
     assert config.engine == "autodiff"
     assert config.dataset == "mnist"
     assert config.weight_decay == 0
@@ -148,7 +151,7 @@ def test_a_run_is_resumed_with_its_own_flags_wherever_its_data_are_now():
     [
         ({"seed": 1}, "--seed"),
         ({"out": Path("elsewhere")}, "--out"),
-        ({"batch_size": 64, "epochs": 3, "lr": 0.1}, "--epochs --batch-size --lr"),
+        ({"batch_size": 32, "epochs": 3, "lr": 0.1}, "--epochs --batch-size --lr"),
         ({"epochs": 0}, "--epochs"),
     ],
     ids=str,

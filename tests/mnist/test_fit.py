@@ -18,6 +18,7 @@ from mnist.engines import load_engine
 from mnist.errors import DivergenceError, UserError
 from mnist.evaluation import evaluate
 from mnist.fit import batches
+from mnist.recipes import AS_THEY_ARE
 from nets import checkpoint
 from nets.schedules import SCHEDULES
 
@@ -41,9 +42,8 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 def config(out, **settings):
     """A short run on the 5,000 digits."""
-    return TrainConfig(
-        **{"layers": (784, 16, 10), "epochs": 2, "dataset": "mnist-5k", "out": out, **settings}
-    )
+    given = {"layers": (784, 16, 10), "epochs": 2, "dataset": "mnist-5k", "batch_size": 32, "schedule": "cosine"}
+    return TrainConfig(**{**given, **AS_THEY_ARE, "out": out, **settings})
 
 
 def run(out, **settings):

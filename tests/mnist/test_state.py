@@ -20,6 +20,7 @@ from mnist import fit as fit_module  # the function, which hides the module of i
 from mnist.engines import load_engine
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
+from mnist.recipes import AS_THEY_ARE
 from mnist.state import DataStamp
 from nets import checkpoint
 
@@ -45,7 +46,7 @@ STEPS = 8
 def config(out, **settings):
     """A short run on the 5,000 digits."""
     given = {"layers": (784, 16, 10), "epochs": 3, "batch_size": 500, "dataset": "mnist-5k", "engine": "manual"}
-    return TrainConfig(**{**given, "out": out, **settings})
+    return TrainConfig(**{**given, **AS_THEY_ARE, "out": out, **settings})
 
 
 def run(out, **settings):

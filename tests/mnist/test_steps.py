@@ -8,13 +8,14 @@ from mnist import TrainConfig, fit
 from mnist import fit as fit_module  # the function, which hides the module of its name
 from mnist.engines import load_engine
 from mnist.evaluation import evaluate
+from mnist.recipes import AS_THEY_ARE
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def run(out, **settings):
     given = {"layers": (784, 16, 10), "epochs": 1, "batch_size": 1000, "dataset": "mnist-5k", "schedule": "constant"}
-    return fit(TrainConfig(**{**given, "out": out, **settings}), announce=lambda line: None)
+    return fit(TrainConfig(**{**given, **AS_THEY_ARE, "out": out, **settings}), announce=lambda line: None)
 
 
 def spy(monkeypatch, engine):
@@ -77,7 +78,8 @@ def test_the_loss_of_a_step_is_that_of_the_smoothed_labels(tmp_path, digits):
     for name, settings in (("eager", {}), ("compiled", {"jit": True})):
         first = First()
         given = {"layers": (784, 10), "epochs": 1, "batch_size": 1000, "dataset": "mnist-5k", "label_smoothing": 0.2}
-        fit(TrainConfig(**given, **settings, out=tmp_path / name), announce=lambda line: None, callbacks=[first])
+        config = TrainConfig(**given, **AS_THEY_ARE, **settings, out=tmp_path / name)
+        fit(config, announce=lambda line: None, callbacks=[first])
         assert first.loss == pytest.approx(first.expected, rel=1e-5)
 
 
