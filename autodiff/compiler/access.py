@@ -1,28 +1,17 @@
-"""Access: which stored values each operation reads, and where, when loops read through the views between them; and
-along which axis threads share its work.
-
-Threads usually share rows. But a parameter of the first layer is owned by columns, in its product as in its gradient
-and its update: then each thread finds in its own cache the columns that it has updated itself in the step before, and
-has to fetch none from the other's, which would take as long as half of the arithmetic.
-"""
+"""Access: which stored values each operation reads, and where, when loops read through the views between them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from autodiff.compiler.rewriting import needed
-from autodiff.compiler.units import is_loop, is_product, is_reduction, names, reduced_axes, space_of
+from autodiff.compiler.units import axis_of, is_loop, is_partial, is_product, names, space_of
 from autodiff.compiler.views import Index, broadcast, is_free, is_view, read
 from autodiff.graph import Graph, Operation, Value
 
-OWNED_FROM = 1 << 17
-"""Bytes from which it pays to own the columns of a parameter."""
-
 
 class Access:
-    """What the operations of a graph read, and how threads share them.
+    """What the operations of a graph read.
 
     Attributes:
         operations: those that compute something; views that loops read through are none of them.
@@ -32,11 +21,6 @@ class Access:
         self._materialised = _materialised(graph)
         self._reads: dict[int, list[tuple[Value, Index]]] = {}
         self.operations = [operation for operation in graph if not self.is_inlined(operation.output)]
-        self._owned = self._owned_by_columns(graph)
-        self._owned_shapes = {value.shape for value in self._owned}
-        self._axes: dict[int, int | None] = {}
-        for operation in self.operations:
-            self._axes[id(operation)] = self._axis(operation)
 
     def is_inlined(self, value: Value) -> bool:
         """Whether a value is a view that loops read through."""
@@ -54,54 +38,18 @@ class Access:
             value = value.operation.inputs[0]
         return value
 
-    # ── who does what ───────────────────────────────────────────────────────────────────────────────────
-
-    def axis(self, operation: Operation) -> int | None:
-        """Return the axis of an operation's space that threads share; None if one thread has to do it all."""
-        return self._axes[id(operation)]
-
     def is_aligned(self, operation: Operation, value: Value, index: Index) -> bool:
-        """Whether what a thread reads of a result it has made itself: then it need not wait for the others."""
+        """Whether each row of an operation reads only the same row of a result: no thread then waits for another."""
         maker = value.operation
-        if maker is None or not (is_loop(maker) or is_product(maker)):
+        if maker is None or not (is_loop(maker) or is_product(maker)) or is_partial(maker) or is_partial(operation):
             return False
-        axis, made = self.axis(operation), self.axis(maker)
-        if axis is None or made is None:
-            return axis is made
-        made = 0 if is_reduction(maker) else made
+        axis = axis_of(operation)
+        if axis is None or axis_of(maker) is None:
+            return axis is axis_of(maker)
         if is_product(operation):
-            own, other = map(factor, operation.inputs if axis == 0 else operation.inputs[::-1])
-            return own == Factor(value, value.shape, False) and value is not other.stored and made == axis
-        return index[made] == f"i{axis}" and value.shape[made] == space_of(operation)[axis]
-
-    def _axis(self, operation: Operation) -> int | None:
-        """Choose the axis to share: rows of the result, unless columns are owned."""
-        shape = operation.output.shape
-        if not shape or shape[0] == 1:
-            return None
-        if is_product(operation):
-            b = factor(operation.inputs[1])
-            return int(not b.transposed and (b.stored in self._owned or shape in self._owned_shapes))
-        if is_reduction(operation):
-            return next(axis for axis in range(len(space_of(operation))) if axis not in reduced_axes(operation))
-        alike = [value for value, _ in self.reads(operation) if value.shape == shape]
-        makers = [value.operation for value in alike if value.operation]
-        if makers and not is_reduction(makers[0]):
-            return self._axes[id(makers[0])]
-        return int(bool(alike) and not makers and shape in self._owned_shapes)
-
-    def _owned_by_columns(self, graph: Graph) -> set[Value]:
-        """Return the large matrices that are updated and are factors of one product only, on its right."""
-        factors = [factor(value).stored for op in self.operations if is_product(op) for value in op.inputs]
-        right = {factor(op.inputs[1]) for op in self.operations if is_product(op)}
-        return {
-            leaf
-            for leaf, _ in graph.assignments
-            if leaf.operation is None and Factor(leaf, leaf.shape, False) in right
-            and np.asarray(leaf.data).nbytes >= OWNED_FROM and sum(value is leaf for value in factors) == 1
-        }  # fmt: skip
-
-    # ── what is read ────────────────────────────────────────────────────────────────────────────────────
+            a, b = map(factor, operation.inputs)
+            return a == Factor(value, value.shape, False) and value is not b.stored
+        return index[0] == f"i{axis}" and value.shape[0] == operation.output.shape[0]
 
     def _read(self, operation: Operation) -> list[tuple[Value, Index]]:
         if is_product(operation):

@@ -15,10 +15,13 @@ from autodiff.compiler.units import (
     Call,
     Loop,
     Product,
+    axis_of,
+    is_partial,
     is_reduction,
     names,
     operations_of,
     reduced_axes,
+    space_of,
 )
 from autodiff.compiler.views import Index, broadcast, is_view, read
 from autodiff.graph import Operation, Value
@@ -26,7 +29,7 @@ from autodiff.graph import Operation, Value
 HEADER = '''import numpy as np
 
 from autodiff.compiler.runtime import array, erf, part_of, piece, place, sigmoid, softplus, uniform_at
-from autodiff.kernels.compiled_matmul import product_of_columns, product_of_rows
+from autodiff.kernels.compiled_matmul import product_of_rows
 '''
 
 INDENT = "    "
@@ -83,12 +86,11 @@ def emit(plan: Plan, in_place: dict[int, Value]) -> Emitted:
             body = writer.write(units)
             pieces.append(Piece(bodies.setdefault(body, f"piece_{len(bodies)}"), writer.arguments))
         run.stages.append((step, pieces))
-    products = [(kind, dtype) for kind in ("rows", "columns") for dtype in FLOATS]
     lines = [HEADER]
     lines += [
-        f"{kind}_{dtype} = product_of_{kind}[np.dtype('{dtype}')]"
-        for kind, dtype in products
-        if any(f"{kind}_{dtype}(" in body for body in bodies)
+        f"product_{dtype} = product_of_rows[np.dtype('{dtype}')]"
+        for dtype in FLOATS
+        if any(f"product_{dtype}(" in body for body in bodies)
     ]
     lines += [f"\n\n@piece\ndef {name}(part, parts, memory):\n{body}" for body, name in bodies.items()]
     return Emitted("\n".join(lines) + "\n", "\n".join(_listing(steps)) + "\n", steps)
@@ -140,12 +142,7 @@ class _Writer:
         body: list[str] = []
         for unit in units:
             lines = self._product(unit) if isinstance(unit, Product) else self._loop(unit)
-            if self._is_shared and unit.axis is None:
-                lines = ["if part == 0:", *_indented(lines)]
-            elif unit.axis is not None and unit.space[unit.axis] != self._length:
-                self._length = unit.space[unit.axis]
-                lines = [f"lo, hi = part_of({self._length}, part, parts)", *lines]
-            body += lines
+            body += self._parted(unit, lines) if self._is_shared else lines
         self.arguments = [value for _, value in self._names.values()]
         given = [_taken(i, name, value) for i, (name, value) in enumerate(self._names.values())]
         if any("out_of_range" in line for line in body):
@@ -155,6 +152,18 @@ class _Writer:
 
     # ── units ───────────────────────────────────────────────────────────────────────────────────────────
 
+    def _parted(self, unit: Loop | Product, lines: list[str]) -> list[str]:
+        """Say before the lines of a unit which part of it a thread does."""
+        operation = operations_of(unit)[0]
+        axis = axis_of(operation)
+        if axis is None:
+            return ["if part == 0:", *_indented(lines)]
+        length = space_of(operation)[axis]
+        if is_partial(operation) or length == self._length:
+            return lines
+        self._length = length
+        return [f"lo, hi = part_of({length}, part, parts)", *lines]
+
     def _product(self, unit: Product) -> list[str]:
         factors = []
         for value in unit.operation.inputs:
@@ -162,10 +171,16 @@ class _Writer:
             reshaped = "" if stored.shape == shape else f".reshape({shape})"
             factors.append(self._name(stored) + reshaped + (".T" if transposed else ""))
         out = unit.operation.output
-        kind = "columns" if unit.axis == 1 else "rows"
-        limits = f"0, {out.shape[0]}" if unit.axis is None else "lo, hi"
-        line = f"{kind}_{out.dtype.name}({factors[0]}, {factors[1]}, {self._name(out)}, {limits})"
-        return [f"{line}  # {_comment(unit.operation)}"]
+        a, b, c, comment = *factors, self._name(out), _comment(unit.operation)
+        if is_partial(unit.operation):
+            n, k = out.shape[0], unit.operation.inputs[0].shape[1]
+            return [
+                f"for i in range(part * {n} // parts, (part + 1) * {n} // parts):  # {comment}",
+                f"{INDENT}first, last = part_of({k}, i, {n})",
+                f"{INDENT}product_{out.dtype.name}({a}[:, first:last], {b}[first:last], {c}[i], 0, {out.shape[1]})",
+            ]
+        rows = "lo, hi" if self._is_shared and axis_of(unit.operation) is not None else f"0, {out.shape[0]}"
+        return [f"product_{out.dtype.name}({a}, {b}, {c}, {rows})  # {comment}"]
 
     def _loop(self, unit: Loop) -> list[str]:
         """Write a loop: what comes before it, the nest with its body, and what comes after."""

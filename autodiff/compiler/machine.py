@@ -101,7 +101,8 @@ def _subnormals_are_zero(builder: ir.IRBuilder) -> Iterator[None]:
     word = ir.IntType(32)
     pointer = ir.IntType(8).as_pointer()
     type_ = ir.FunctionType(ir.VoidType(), [pointer])
-    before, meanwhile = (cgutils.alloca_once(builder, word) for _ in range(2))
+    variable: Any = cgutils.alloca_once
+    before, meanwhile = variable(builder, word), variable(builder, word)
     store, load = (builder.module.declare_intrinsic(f"llvm.x86.sse.{n}mxcsr", fnty=type_) for n in ("st", "ld"))
     builder.call(store, [builder.bitcast(before, pointer)])
     builder.store(builder.or_(builder.load(before), word(_FTZ | _DAZ)), meanwhile)

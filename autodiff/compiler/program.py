@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from autodiff.compiler.planning import Plan
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
+from autodiff.compiler.splitting import splitting
 from autodiff.compiler.tracing import MisfitError
 from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
 from autodiff.graph import Graph, Operation, Value
@@ -32,6 +34,7 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
     "constants": constants,
     "algebra": algebra,
     "common_subexpressions": common_subexpressions,
+    "splitting": splitting,
 }
 """What is done to a graph before it is compiled, in this order; any of them may be left out."""
 
@@ -70,7 +73,8 @@ class Program:
         inner = [v for v in arrays if v.id not in outputs | handled]
         places = arranged(plan, inner, "memory" not in without)
         self._arena = aligned(max((place.end for place in places.values()), default=0))
-        self._fresh = [v for v in arrays if v.id in outputs]
+        self._fresh = [v for v in arrays if v.id in outputs and _nbytes(v) > COPIED_UP_TO]
+        self._given_away = {v.id for v in self._fresh}
         self._buffers = len(places)
 
         emitted = emit(plan, self._in_place)
@@ -93,7 +97,7 @@ class Program:
         self._windows.point(None, address_of(self._out_of_range))
         for id_, place in places.items():
             self._windows.point(id_, address_of(self._arena) + place.start)
-        for value in (v for v in arrays if v.id in handled - outputs):
+        for value in (v for v in arrays if v.id in handled | outputs):
             self._hold(value.id, np.empty(value.shape, value.dtype))
         weak = [v for v in self.graph.values if is_weak(v) and not is_number(v)]
         self._numbers = np.zeros(len(weak))
@@ -214,8 +218,11 @@ class Program:
 
     def _output(self, value: Value) -> Array:
         array = self._array(value)
-        is_own = value.operation is not None and value.id not in self._in_place
-        return array if is_own or not isinstance(array, np.ndarray) else array.copy()
+        return array.copy() if isinstance(array, np.ndarray) and value.id not in self._given_away else array
+
+
+COPIED_UP_TO = 256
+"""Bytes of an output that are copied at each call; to point all windows at a new array takes longer."""
 
 
 class _Leaf:
@@ -236,6 +243,10 @@ def aligned(size: int) -> np.ndarray:
     room = np.empty(size + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
     return room[start : start + size]
+
+
+def _nbytes(value: Value) -> int:
+    return prod(value.shape) * value.dtype.itemsize
 
 
 def _key(value: Value | None) -> int | None:

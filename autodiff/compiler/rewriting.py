@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff.graph import Graph, Operation, Value
-from autodiff.tape import Array, registry
+from autodiff.tape import Array, Primitive, registry
 
 Rewrite = Callable[["Rewriter", Operation, tuple[Value, ...]], Value | None]
 """Given an operation and its inputs in the new graph, return the value that stands for its result there; None keeps
@@ -46,8 +46,11 @@ class Rewriter:
 
     def do(self, name: str, *inputs: Value | Array, **attributes: Any) -> Value:
         """Write another operation in the place of the current one; its numbers are computed: they tell the shape."""
+        return self.write(registry[name], *inputs, **attributes)
+
+    def write(self, primitive: Primitive, *inputs: Value | Array, **attributes: Any) -> Value:
+        """Do the same with a primitive that is not in the registry."""
         values = tuple(v if isinstance(v, Value) else self.constant(v) for v in inputs)
-        primitive = registry[name]
         with np.errstate(all="ignore"):
             data = primitive.kernel(*(v.data for v in values), **attributes)
         return self._write(self._current, primitive, values, attributes, np.asarray(data))

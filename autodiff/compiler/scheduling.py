@@ -2,8 +2,8 @@
 
 A *stage* is a run of loops and matrix products of which every row needs, of what the stage itself makes, only the same
 row. Threads can take a part of the rows each, and meet at its end. A training step comes out as three stages: the
-first layer, by columns; the others and the cotangents, by rows of the batch; then the gradients and the update, by rows
-or columns of the parameters.
+first layer's product, by rows of its weights; the layers and their cotangents, by rows of the batch; the gradients and
+the update, by rows of the parameters.
 
 An operation is done as late as it can be without one more stage: near to what reads its result.
 """
@@ -21,6 +21,7 @@ from autodiff.compiler.units import (
     Loop,
     Product,
     Unit,
+    axis_of,
     is_loop,
     is_product,
     is_reduction,
@@ -135,9 +136,9 @@ def _fused(operations: Iterable[Operation], access: Access, is_shared: bool) -> 
             if loop:
                 yield loop
             loop = None
-            yield Product(operation, access.axis(operation) if is_shared else None)
+            yield Product(operation)
             continue
-        axis = access.axis(operation) if is_shared else None
+        axis = axis_of(operation) if is_shared else None
         if loop and not _fits(operation, axis, loop, access):
             yield loop
             loop = None

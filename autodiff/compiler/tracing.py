@@ -53,6 +53,9 @@ class SourceTracer(Tracer):
         self._gradients: dict[int, tuple[Variable, Any]] = {}
         self._reset: dict[int, Variable] = {}
         self._kind: type[Variable] = Variable
+        self._watched: dict[int, list[Any]] = {}
+        """Leaves, whether they require gradients, and whether they had none; None where f could not add to it."""
+        self.guards["leaves"] = self._are_as_they_were
 
     # ── leaves ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,8 +74,7 @@ class SourceTracer(Tracer):
         value = super().add(array, "input" if is_read and kind == "constant" else kind, name)
         if is_read:
             if isinstance(array, Variable):
-                tracked = array.tracked
-                self.guards[id(array), "tracked"] = lambda args: array.tracked is tracked
+                self._watched.setdefault(id(array), [array, array.tracked, None])
                 owner = self._owners.get(id(array))
                 self.sources[value.id] = (
                     _reading_gradient(owner) if owner is not None else lambda args: array._data
@@ -102,10 +104,16 @@ class SourceTracer(Tracer):
         self.leaves.append(leaf)
         if id(leaf) not in self._reset:
             self._gradients[id(leaf)] = leaf, leaf.grad
-            had_none = leaf.grad is None
-            self.guards[id(leaf)] = lambda args: (leaf.grad is None) is had_none
+            self._watched.setdefault(id(leaf), [leaf, True, None])[2] = leaf.grad is None
         if leaf.grad is not None:
             self._owners[id(leaf.grad)] = leaf
+
+    def _are_as_they_were(self, args: Arguments) -> bool:
+        """Whether all leaves require gradients, and have some, as they did then: one guard, for there are many."""
+        for leaf, tracked, had_none in self._watched.values():
+            if leaf.tracked is not tracked or (had_none is not None and (leaf.grad is None) is not had_none):
+                return False
+        return True
 
     def held(self, holder: MutableMapping[str, Any], key: str) -> Any:
         """Return an entry of a mapping as something that is followed, and read anew at each call."""

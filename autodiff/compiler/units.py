@@ -32,15 +32,9 @@ class Loop:
 
 @dataclass(eq=False)
 class Product:
-    """A matrix product. Threads take parts of its rows, or of its columns, as `axis` says; None is for one thread."""
+    """A matrix product. Threads take parts of its rows, or of the axis that is summed over if it is split there."""
 
     operation: Operation
-    axis: int | None
-
-    @property
-    def space(self) -> tuple[int, ...]:
-        """The shape of the result."""
-        return self.operation.output.shape
 
 
 @dataclass(eq=False)
@@ -61,7 +55,7 @@ def operations_of(unit: Unit) -> list[Operation]:
 def work_of(operation: Operation) -> int:
     """Return how much there is to compute, in multiplications of a matrix product."""
     if is_product(operation):
-        (m, k), n = operation.inputs[0].shape, operation.output.shape[1]
+        (m, k), n = operation.inputs[0].shape, operation.output.shape[-1]
         return m * k * n
     return prod(space_of(operation)) * WORK_OF_AN_ELEMENT
 
@@ -74,6 +68,16 @@ def names(space: tuple[int, ...]) -> Index:
 def space_of(operation: Operation) -> tuple[int, ...]:
     """Return the shape that the loop of an operation goes over."""
     return operation.inputs[0].shape if is_reduction(operation) else operation.output.shape
+
+
+def axis_of(operation: Operation) -> int | None:
+    """Return the axis of an operation's space along which the rows of its result lie; None if it has no rows."""
+    shape = operation.output.shape
+    if not shape or shape[0] == 1:
+        return None
+    if not is_reduction(operation):
+        return 0
+    return next(axis for axis in range(len(space_of(operation))) if axis not in reduced_axes(operation))
 
 
 def is_reduction(operation: Operation) -> bool:
@@ -96,11 +100,18 @@ def reduced_axes(operation: Operation) -> tuple[int, ...]:
 
 def is_product(operation: Operation) -> bool:
     """Whether an operation is a product of two matrices, of a type that the kernels know."""
+    if is_partial(operation):
+        return True
     values = (*operation.inputs, operation.output)
     if operation.primitive.name != "matmul":
         return False
     alike = len({v.dtype for v in values}) == 1 and values[0].dtype in FLOATS
     return alike and all(len(v.shape) == 2 and 0 not in v.shape for v in values)
+
+
+def is_partial(operation: Operation) -> bool:
+    """Whether an operation is a product split along the axis that is summed over: its parts are still to be added."""
+    return operation.primitive.name == "partial_products"
 
 
 def is_loop(operation: Operation) -> bool:

@@ -192,8 +192,6 @@ product = Specialised(_product_of_part, inputs=2, limits=4, ndim=2, layout="A")
 product_of_rows = Linked(product.inner, "autodiff_product", axis=0)
 """`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
 
-product_of_columns = Linked(product.inner, "autodiff_product", axis=1)
-"""`product_of_columns[dtype](a, b, c, left, right)` does so with columns."""
 
 _linked = Linked(product.inner, "autodiff_product")
 _product_of_these: Any = _linked.call

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from autodiff.compiler import access, machine, runtime, scheduling, store
+from autodiff.compiler import machine, runtime, scheduling, splitting, store
 from autodiff.kernels import vectorized
 
 FUNCTIONS = {}
@@ -30,10 +30,6 @@ def array(address, shape, dtype):
 
 def product(a, b, c, top, bottom):
     c[top:bottom] = a[top:bottom] @ b
-
-
-def product_of_columns(a, b, c, left, right):
-    c[:, left:right] = a @ b[:, left:right]
 
 
 def part_of(rows, part, parts):
@@ -60,7 +56,6 @@ def interpreted(source):
         softplus=runtime.softplus.py_func,
         erf=runtime.erf.py_func,
         uniform_at=uniform_at,
-        product_of_columns={np.dtype(t): product_of_columns for t in (np.float32, np.float64)},
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
     exec(text, vars(module))
@@ -84,7 +79,7 @@ def let_python_run_it(monkeypatch, shared_from=0):
     """Let what is emitted run as Python, and stages be shared from so many multiplications on."""
     monkeypatch.setattr(scheduling, "PARALLEL_FROM", shared_from)
     monkeypatch.setattr(scheduling, "AWAKE_FROM", shared_from)
-    monkeypatch.setattr(access, "OWNED_FROM", shared_from)
+    monkeypatch.setattr(splitting, "pays", lambda *shape: shared_from == 0)
     monkeypatch.setattr(store, "load", interpreted)
     monkeypatch.setattr(machine, "alone", lambda *calls: in_turn(1, [False] * len(calls[2]), *calls))
     monkeypatch.setattr(machine, "by_team", lambda parts, *calls: in_turn(3, *calls))

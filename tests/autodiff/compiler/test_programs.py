@@ -165,7 +165,7 @@ def test_the_text_is_python_that_tells_what_it_does():
     source = Program(ad.trace(step, x, y), title="A step.").source
     compile(source, "step", "exec")
     assert source.startswith('"""A step."""')
-    for words in ("# matmul(7, 5)", "# relu(7, 5) 'A'", "rows_float64(", "for i0 in range("):
+    for words in ("# matmul(7, 5)", "# relu(7, 5) 'A'", "product_float64(", "for i0 in range("):
         assert words in source
 
 
