@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from csv import DictReader
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 FILES = [
-    "config.json",
+    "config.toml",
     "confusion.png",
     "curves.png",
     "gradient_norms.png",
@@ -179,8 +180,8 @@ class Whole:
         if "history.csv" in names:
             rows = history_of(self.folder)
             assert history_of(folder) in (rows[: max(0, epoch - 1)], rows[:epoch])
-        if "config.json" in names:
-            assert json.loads((folder / "config.json").read_text())["epochs"] == EPOCHS
+        if "config.toml" in names:
+            assert tomllib.loads((folder / "config.toml").read_text())["epochs"] == EPOCHS
         if "metrics.json" in names:
             assert json.loads((folder / "metrics.json").read_text())["epochs"] == epoch
         for name in names.intersection(PICTURES):

@@ -10,6 +10,7 @@ from mnist import fit as fit_module  # the function, which hides the module of i
 from mnist.building import make_network
 from mnist.errors import DivergenceError
 from mnist.fit import batches, is_measured
+from mnist.recipes import AS_THEY_ARE
 from nets import manual
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -19,7 +20,7 @@ COLUMNS = ["gradient_norm.layers.0", "gradient_norm.layers.2"]
 
 def config(out, **settings):
     given = {"layers": (784, 12, 10), "epochs": 2, "batch_size": 100, "dataset": "mnist-5k", "seed": 4}
-    return TrainConfig(**{**given, "optimizer": "sgd", "schedule": "constant", "out": out, **settings})
+    return TrainConfig(**{**given, **AS_THEY_ARE, "optimizer": "sgd", "schedule": "constant", "out": out, **settings})
 
 
 def run(out, **settings):
