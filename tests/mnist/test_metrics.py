@@ -80,3 +80,10 @@ def test_certainty_and_what_rounding_makes_more_of_it_are_in_the_last_bin():
 def test_the_calibration_error_by_hand():
     bins = [Bin(0, 0.5, 1, 0.4, 1.0), Bin(0.5, 0.8, 0, None, None), Bin(0.8, 1, 3, 0.9, 2 / 3)]
     assert metrics.calibration_error(bins) == pytest.approx((0.6 + 0.7) / 4)
+
+
+def test_a_confidence_on_the_border_of_two_bins_is_in_the_lower():
+    fifth = np.full((1, 5), 0.2)
+    bins = metrics.reliability(fifth, np.array([0]))
+    assert [number for number, bin in enumerate(bins) if bin.images] == [2]
+    assert (bins[2].high, bins[2].accuracy) == (0.2, 1.0)
