@@ -135,7 +135,7 @@ def test_a_process_that_runs_one_contestant_imports_no_other_library():
     code = "import sys; from mnist.contestants import by_numpy, racing, serving; print(*sys.modules)"
     modules = set(_in_a_process_of_its_own("-c", code).stdout.split())
     assert "numpy" in modules
-    assert not modules & {"autodiff", "nets", "mnist.fit", "numba", "tensorflow", "torch", "jax", "matplotlib"}
+    assert not modules & {"autodiff", "nets", "mnist.training", "numba", "tensorflow", "torch", "jax", "matplotlib"}
 
 
 def test_every_library_is_told_how_many_threads():
