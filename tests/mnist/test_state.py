@@ -73,7 +73,7 @@ def press_at(patch, steps, name="manual"):
             raise KeyboardInterrupt
         return real(model, x, y, **settings)
 
-    patch.setitem(training.__globals__, "load_engine", lambda name: engine)
+    patch.setattr(training, "load_engine", lambda name: engine)
 
 
 def files_in(folder):

@@ -174,7 +174,7 @@ def test_a_race_ends_at_the_accuracy_and_tells_the_moments_in_order(task, kind):
     if not ENTRIES[kind].is_installed:
         pytest.skip(f"{ENTRIES[kind].library} is not installed")
     task |= {"name": kind}
-    done = _in_a_process_of_its_own("-m", "contestants.racing", json.dumps(task))
+    done = _in_a_process_of_its_own("-m", "mnist.contestants.racing", json.dumps(task))
     assert done.returncode == 0, done.stderr
     arrival = json.loads(done.stdout.splitlines()[-1])
     assert 0 < arrival["imported"] < arrival["read"] < arrival["first_step"] < arrival["arrived"] < 120
@@ -184,7 +184,7 @@ def test_a_race_ends_at_the_accuracy_and_tells_the_moments_in_order(task, kind):
 
 def test_a_race_that_does_not_arrive_says_how_far_it_came(task):
     task |= {"accuracy": 99.99, "layers": [784, 10]}
-    done = _in_a_process_of_its_own("-m", "contestants.racing", json.dumps(task))
+    done = _in_a_process_of_its_own("-m", "mnist.contestants.racing", json.dumps(task))
     assert done.returncode == 1
     assert done.stderr.strip().endswith(f"% after {racing.MOST_EPOCHS} epochs")
 
