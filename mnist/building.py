@@ -1,24 +1,87 @@
-"""The network and the optimizer that a configuration asks for."""
+"""The network, the optimizer and the averages that a configuration asks for."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 import nets
 from mnist.config import MOMENTUM, TrainConfig
+from mnist.data import CLASSES
+from mnist.data.dataset import SIDE
 from mnist.errors import UserError
+from nets.activations import ACTIVATIONS
+from nets.architecture import describe
 
 
-def make_network(config: TrainConfig) -> nets.MLP:
+def make_network(config: TrainConfig) -> nets.Sequential:
     """Return the network of a configuration, as it is before training.
 
     Raises:
         UserError: it is larger than the memory.
     """
+    rng = np.random.default_rng(config.seed)
+    if config.network != "mlp":
+        return nets.Sequential(*{"lenet": _lenet, "cnn": _cnn}[config.network](config, rng))
     try:
-        return nets.MLP(config.layers, config.activation, init=config.init, rng=np.random.default_rng(config.seed))
+        mlp = nets.MLP(config.layers, config.activation, init=config.init, rng=rng)
     except MemoryError as error:
         raise UserError(f"--layers {' '.join(map(str, config.layers))}: {error}; choose smaller ones") from error
+    return nets.Sequential(*_with_dropout(mlp, config.dropout, rng)) if config.dropout else mlp
+
+
+def architecture(config: TrainConfig) -> dict[str, Any]:
+    """Return what the network of a configuration is made of, as `describe` does, but before there is room for it."""
+    if config.network != "mlp":
+        return describe(make_network(config))
+    if not config.dropout:
+        return {"type": "MLP", "layer_dims": list(config.layers), "activation": config.activation}
+    activation = ACTIVATIONS[config.activation].__name__
+    hidden: list[dict[str, Any]] = [{"type": activation}, {"type": "Dropout", "p": config.dropout}]
+    layers: list[dict[str, Any]] = []
+    for fan_in, fan_out in pairwise(config.layers):
+        layers += [{"type": "Linear", "in_features": fan_in, "out_features": fan_out, "bias": True}, *hidden]
+    return {"type": "Sequential", "layers": layers[: -len(hidden)]}
+
+
+def _with_dropout(mlp: nets.MLP, p: float, rng: np.random.Generator) -> Iterator[nets.Module]:
+    """Yield the layers of an MLP, and after each activation one that leaves out a part of it."""
+    for layer in mlp:
+        yield layer
+        if not isinstance(layer, nets.Linear):
+            yield nets.Dropout(p, rng=rng)
+
+
+def _lenet(config: TrainConfig, rng: np.random.Generator) -> Iterator[nets.Module]:
+    """Yield the layers of LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998), pooled by maxima, as it is built today."""
+    activation = ACTIVATIONS[config.activation]
+    yield nets.Unflatten(1, (1, SIDE, SIDE))
+    for channels, padding in (((1, 6), 2), ((6, 16), 0)):
+        yield from (nets.Conv2d(*channels, 5, padding=padding, rng=rng), activation(), nets.MaxPool2d(2))
+    yield nets.Flatten()
+    for widths in ((400, 120), (120, 84)):
+        yield from (nets.Linear(*widths, init=config.init, rng=rng), activation())
+        if config.dropout:
+            yield nets.Dropout(config.dropout, rng=rng)
+    yield nets.Linear(84, CLASSES, init=config.init, rng=rng)
+
+
+def _cnn(config: TrainConfig, rng: np.random.Generator) -> Iterator[nets.Module]:
+    """Yield two pairs of 3×3 convolutions (after Simonyan and Zisserman, 2015), normalised, and a linear layer."""
+    activation = ACTIVATIONS[config.activation]
+    yield nets.Unflatten(1, (1, SIDE, SIDE))
+    for widths in ((1, 16, 16), (16, 32, 32)):
+        for channels in pairwise(widths):
+            convolution = nets.Conv2d(*channels, 3, padding=1, bias=False, rng=rng)
+            yield from (convolution, nets.BatchNorm2d(channels[1]), activation())
+        yield nets.MaxPool2d(2)
+    yield nets.Flatten()
+    if config.dropout:
+        yield nets.Dropout(config.dropout, rng=rng)
+    yield nets.Linear(32 * 7 * 7, CLASSES, init=config.init, rng=rng)
 
 
 def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
@@ -33,3 +96,8 @@ def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
     if config.optimizer == "adamw":
         return nets.AdamW(groups, lr)
     return nets.SGD(groups, lr, momentum=MOMENTUM if config.optimizer == "momentum" else 0.0)
+
+
+def make_averages(config: TrainConfig, model: nets.Module) -> nets.ExponentialMovingAverage | None:
+    """Return the averages of the weights that a configuration asks for, or None."""
+    return nets.ExponentialMovingAverage(model.parameters(), config.ema) if config.ema else None

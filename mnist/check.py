@@ -19,8 +19,8 @@ from mnist.config import TrainConfig
 from mnist.data import CLASSES, PIXELS, Name
 from mnist.engines import Engine, by_autodiff, by_hand, tensorflow_on_each_device
 from mnist.errors import UserError
-from mnist.fit import batches
 from mnist.report import Report, page
+from mnist.training import batches
 from mnist.witnesses import DIRECTIONS, clear_of_kinks, differences, doubt, hear, in_dtype
 from nets import checkpoint
 from nets.layers import Activation
@@ -116,6 +116,7 @@ def _engines(announce: Callable[[str], None]) -> dict[str, Engine]:
 def _new_network(config: CheckConfig, rng: np.random.Generator) -> nets.MLP:
     """Return the network with which a training begins, but with biases that are not 0: nothing hides behind a 0."""
     model = make_network(config.training())
+    assert isinstance(model, nets.MLP)
     for parameter in model.parameters():
         if parameter.ndim == 1:
             parameter.data = (0.1 * rng.standard_normal(parameter.shape)).astype(parameter.dtype)

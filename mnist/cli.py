@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
@@ -17,8 +18,10 @@ from mnist.errors import Terminated, UserError, signal_of
 Config = TypeVar("Config")
 
 
-def parse(kind: type[Config], command: str) -> Config:
+def parse(kind: type[Config], command: str, default: Config | None = None) -> Config:
     """Read the command line into a dataclass, each field a flag; one that is on or off needs no value.
+
+    What is not said there is as in `default`, or else as the dataclass has it.
 
     Raises:
         UserError: a flag is wrong.
@@ -27,12 +30,23 @@ def parse(kind: type[Config], command: str) -> Config:
     said = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(kind, prog=command, config=(tyro.conf.FlagCreatePairsOff,))
+            given: dict[str, Any] = {} if default is None else {"default": default}
+            config: Config = tyro.cli(kind, prog=command, config=(tyro.conf.FlagCreatePairsOff,), **given)
+            return config
     except SystemExit as exit_:
         if exit_.code == 0:
             raise
         said.seek(0)
         raise UserError(f"{_unboxed(said.read())} (see {command} --help)") from None
+
+
+def said_of(*flags: str) -> dict[str, str]:
+    """Return the values of some flags on the command line, as they stand there, before it is read as a whole."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flag in flags:
+        parser.add_argument(f"--{flag}", nargs="?")
+    found, _ = parser.parse_known_args()
+    return {flag: value for flag, value in vars(found).items() if value is not None}
 
 
 def _unboxed(text: str) -> str:

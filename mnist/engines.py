@@ -18,7 +18,8 @@ from mnist.config import EngineName
 from mnist.errors import DivergenceError, UserError
 from nets import manual
 
-Engine = Callable[[nets.MLP, Any, Any], float]
+Engine = Callable[..., float]
+"""Called as engine(model, x, y); this engine's own take label_smoothing too."""
 
 
 def load_engine(name: EngineName) -> Engine:
@@ -51,18 +52,18 @@ def tensorflow_on_each_device() -> dict[str, Engine]:
     return {name: on(name) for name in names}
 
 
-def by_autodiff(model: nets.MLP, x: Any, y: Any) -> float:
+def by_autodiff(model: nets.Module, x: Any, y: Any, label_smoothing: float = 0.0) -> float:
     """Record the loss on a tape and read it backwards."""
-    loss = nets.cross_entropy(model(x), y)
+    loss = nets.cross_entropy(model(x), y, label_smoothing)
     loss.backward()
     return float(loss.item())
 
 
-def by_autodiff_watched(model: nets.MLP, x: Any, y: Any) -> float:
+def by_autodiff_watched(model: nets.Module, x: Any, y: Any, label_smoothing: float = 0.0) -> float:
     """Do the same within `ad.anomaly`. Raises DivergenceError at the first number that is not finite."""
     try:
         with ad.anomaly():
-            return by_autodiff(model, x, y)
+            return by_autodiff(model, x, y, label_smoothing)
     except FloatingPointError as error:
         raise DivergenceError(f"--anomaly: {error} Lower --lr, or look at the data") from error
 

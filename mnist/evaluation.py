@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 import nets
-from autodiff import Tensor, log_softmax, no_grad
+from autodiff import Tensor, log_softmax, no_grad, softmax
 from mnist.data import CLASSES, Split
 
 _CHUNK = 1000
@@ -70,6 +70,12 @@ def evaluate(model: nets.Module, split: Split) -> Evaluation:
 
 
 @no_grad()
+def probabilities(model: nets.Module, split: Split) -> np.ndarray:
+    """Return the probability that a network gives to each class, for every image of a split: (n, 10) float32."""
+    return np.concatenate([softmax(logits).data for _, logits, _ in _chunks(model, split)])
+
+
+@no_grad()
 def worst_mistakes(model: nets.Module, split: Split, most: int) -> list[Mistake]:
     """Return the mistakes in which a network thought least of the true label, the worst first.
 
@@ -86,9 +92,14 @@ def worst_mistakes(model: nets.Module, split: Split, most: int) -> list[Mistake]
 
 def _chunks(model: nets.Module, split: Split) -> Iterator[tuple[int, Tensor, np.ndarray]]:
     """Yield the logits of some images after the others: the row of the first, logits (m, 10), labels (m,)."""
-    for start in range(0, len(split), _CHUNK):
-        x, y = split.batch(slice(start, start + _CHUNK))
-        yield start, model(x), y
+    training = model.training
+    model.eval()
+    try:
+        for start in range(0, len(split), _CHUNK):
+            x, y = split.batch(slice(start, start + _CHUNK))
+            yield start, model(x), y
+    finally:
+        model.train(training)
 
 
 def table(evaluation: Evaluation) -> str:

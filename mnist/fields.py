@@ -27,6 +27,20 @@ def from_json(kind: type[Kind], fields: Any) -> Kind:
     return kind(**{name: _value(hints[name], fields[name], name) for name in names})
 
 
+def replaced(default: Kind, fields: dict[str, Any]) -> Kind:
+    """Return a dataclass with some of its fields replaced by what JSON, or TOML, has of them.
+
+    Raises:
+        ValueError: a field is unknown or of another type.
+    """
+    hints = get_type_hints(type(default))
+    if unknown := fields.keys() - hints.keys():
+        raise ValueError(f"there is no setting {', '.join(sorted(unknown))}")
+    return dataclasses.replace(  # type: ignore[type-var]
+        default, **{name: _value(hints[name], value, name) for name, value in fields.items()}
+    )
+
+
 def _value(hint: Any, value: Any, name: str) -> Any:
     """Return a value of JSON as the type of a field has it."""
     origin, arguments = get_origin(hint), get_args(hint)

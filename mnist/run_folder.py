@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist import pictures, state
+from mnist import pictures, settings, state
 from mnist.errors import UserError
 from mnist.state import State, columns
 from nets import checkpoint
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PARENT = Path("runs")
 
-STATE, MODEL, CONFIG, HISTORY = "state.safetensors", "model.safetensors", "config.json", "history.csv"
+STATE, MODEL, CONFIG, HISTORY = "state.safetensors", "model.safetensors", "config.toml", "history.csv"
 METRICS = "metrics.json"
 MADE_AT_THE_END = (METRICS, *pictures.NAMES)
 
@@ -39,7 +39,7 @@ class RunFolder:
 
     def __init__(self, path: Path | None) -> None:
         with _telling_of(path or DEFAULT_PARENT):
-            self.path = path or _next_free(DEFAULT_PARENT)
+            self.path = path or next_free(DEFAULT_PARENT)
             self.path.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.path).close()  # better to fail now than after an epoch
             for name in (STATE, MODEL, CONFIG, HISTORY, *MADE_AT_THE_END):
@@ -51,7 +51,7 @@ class RunFolder:
         return (self.path / MODEL).exists()
 
     def write_epoch(self, run: State) -> None:
-        """Write state.safetensors, and of what it says model.safetensors, config.json and history.csv.
+        """Write state.safetensors, and of what it says model.safetensors, config.toml and history.csv.
 
         A process that is killed in between leaves a state from which all can be written again. What an earlier run
         has left here is gone from then on, and not before.
@@ -60,10 +60,10 @@ class RunFolder:
             state.save(run, self.path / STATE)
             for name in MADE_AT_THE_END:
                 (self.path / name).unlink(missing_ok=True)
-            checkpoint.save(run.model, self.path / MODEL)
-        self._write_text(CONFIG, _as_json(run.config.as_json()))
+            checkpoint.save(run.network(), self.path / MODEL)
+        self._write_text(CONFIG, settings.text(run.config))
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns(run.model), lineterminator="\n")
+        writer = csv.DictWriter(text, columns(run.config, run.model), lineterminator="\n")
         writer.writeheader()
         writer.writerows(run.history)
         self._write_text(HISTORY, text.getvalue())
@@ -74,15 +74,20 @@ class RunFolder:
 
     def write_pictures(self, drawn: Iterable[tuple[str, Figure]]) -> None:
         """Write pictures, each under its name."""
-        from viz import figures  # it imports matplotlib, which takes half a second
-
-        for name, figure in drawn:
-            with _telling_of(self.path), replacing(self.path / name) as draft:
-                figures.save(figure, draft)
+        write_pictures(self.path, drawn)
 
     def _write_text(self, name: str, text: str) -> None:
         with _telling_of(self.path), replacing(self.path / name) as draft:
             draft.write_text(text)
+
+
+def write_pictures(folder: Path, drawn: Iterable[tuple[str, Figure]]) -> None:
+    """Write pictures to a folder, each under its name. Raises UserError if that cannot be done."""
+    from viz import figures  # it imports matplotlib, which takes half a second
+
+    for name, figure in drawn:
+        with _telling_of(folder), replacing(folder / name) as draft:
+            figures.save(figure, draft)
 
 
 def _as_json(content: Mapping[str, Any]) -> str:
@@ -99,7 +104,7 @@ def _telling_of(path: Path) -> Iterator[None]:
         raise UserError(f"{path} cannot be written to ({reason}); mend that or name another by --out") from error
 
 
-def _next_free(parent: Path) -> Path:
+def next_free(parent: Path) -> Path:
     """Make and return the first of parent/001, parent/002, … that is not there, though others may look too."""
     parent.mkdir(parents=True, exist_ok=True)
     number = 1

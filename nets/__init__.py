@@ -9,7 +9,7 @@ from nets.clipping import clip_grad_norm_, clip_grad_value_
 from nets.convolution import Conv2d, conv2d
 from nets.dropout import Dropout
 from nets.initializers import he, xavier
-from nets.layers import MLP, Flatten, Linear, Sequential
+from nets.layers import MLP, Flatten, Linear, Sequential, Unflatten
 from nets.losses import cross_entropy
 from nets.module import Buffer, Module, Parameter
 from nets.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
@@ -42,6 +42,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "Unflatten",
     "avg_pool2d",
     "clip_grad_norm_",
     "clip_grad_value_",

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from nets.activations import ELU, GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from nets.convolution import Conv2d
 from nets.dropout import Dropout
-from nets.layers import MLP, Flatten, Linear, Sequential
+from nets.layers import MLP, Flatten, Linear, Sequential, Unflatten
 from nets.module import Module
 from nets.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from nets.pooling import AvgPool2d, MaxPool2d
@@ -22,7 +22,7 @@ KINDS: dict[str, type[Module]] = {
     kind.__name__: kind
     for kind in (
         AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, ELU, Flatten, GELU, LayerNorm, LeakyReLU, Linear, MLP,
-        MaxPool2d, ReLU, Sequential, Sigmoid, Tanh,
+        MaxPool2d, ReLU, Sequential, Sigmoid, Tanh, Unflatten,
     )
 }  # fmt: skip
 """The modules that can be described, by their names."""

@@ -18,7 +18,8 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, s
     Raises:
         OSError: the file cannot be written.
     """
-    content = serialize(dict(arrays), dict(metadata))
+    in_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # as safetensors takes them to be
+    content = serialize(in_order, dict(metadata))
     with replacing(path) as draft:
         draft.write_bytes(content)
 

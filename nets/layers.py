@@ -12,11 +12,12 @@ from numpy.typing import DTypeLike
 
 import autodiff as ad
 from autodiff import Tensor
+from autodiff.tape import shape_of
 from nets.activations import ACTIVATIONS, Activation
 from nets.initializers import INITIALIZERS, Init
 from nets.module import Module, Parameter
 
-__all__ = ["MLP", "Activation", "Flatten", "Linear", "Sequential"]
+__all__ = ["MLP", "Activation", "Flatten", "Linear", "Sequential", "Unflatten"]
 
 class Linear(Module):
     """y = x @ W + b, with x (m, in_features), W (in_features, out_features) and b (out_features,).
@@ -91,6 +92,28 @@ class Flatten(Module):
     def forward(self, x: Any) -> Tensor:
         """Make rows of x."""
         return ad.flatten(x, self.start_dim)
+
+
+class Unflatten(Module):
+    """An axis made several: rows (m, c·h·w) become images (m, c, h, w).
+
+    Args:
+        dim: which axis.
+        unflattened_size: the lengths that it is divided into.
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim, self.unflattened_size = operator.index(dim), tuple(map(operator.index, unflattened_size))
+
+    def extra_repr(self) -> str:
+        """Give the axis and the lengths."""
+        return f"{self.dim}, {self.unflattened_size}"
+
+    def forward(self, x: Any) -> Tensor:
+        """Make several axes of one."""
+        shape = shape_of(x)
+        dim = self.dim % len(shape)
+        return ad.reshape(x, (*shape[:dim], *self.unflattened_size, *shape[dim + 1 :]))
 
 
 class MLP(Sequential):

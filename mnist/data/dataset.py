@@ -28,6 +28,11 @@ class Split:
         """Return n, the number of images."""
         return len(self.labels)
 
+    def transposed(self) -> "Split":
+        """Return the images with their columns for rows."""
+        upright = self.images.reshape(-1, SIDE, SIDE).swapaxes(1, 2)
+        return Split(np.ascontiguousarray(upright).reshape(-1, PIXELS), self.labels)
+
     def batch(
         self, rows: NDArray[np.integer] | slice, dtype: DTypeLike = np.float32
     ) -> tuple[NDArray[np.floating], NDArray[np.intp]]:

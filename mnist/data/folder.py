@@ -16,7 +16,7 @@ def load(folder: Path, source: Source) -> Dataset:
     Raises UserError if the folder cannot be read or holds no such files, if some of them are
     missing, and if one is not well-formed.
     """
-    names = _names(folder)
+    names = _names(folder, source)
     found = [_spelling(file, names) for file in source.files]
     if any(found):
         _refuse_gaps(folder, {file.name: name for file, name in zip(source.files, found, strict=True)})
@@ -27,7 +27,7 @@ def load(folder: Path, source: Source) -> Dataset:
         train, test = (kaggle.read(folder / name) for name in tables)
         return _identify(train, test, source)
     raise UserError(
-        f"{folder}, named by --data-dir or $MNIST_DATA_DIR, holds no data: put "
+        f"{folder}, named by --data-dir or ${source.variable}, holds no data: put "
         f"{', '.join(file.name for file in source.files)} there, each gzipped or not, "
         f"or {' and '.join(tables)}"
     )
@@ -40,7 +40,10 @@ def load_idx(paths: list[Path], source: Source) -> Dataset:
 
 
 def _identify(train: Split, test: Split, source: Source) -> Dataset:
-    return Dataset(source.name if source.matches(train, test) else "custom", train, test)
+    name = source.name if source.matches(train, test) else "custom"
+    if source.transposed:
+        train, test = train.transposed(), test.transposed()
+    return Dataset(name, train, test)
 
 
 def _read_split(images_path: Path, labels_path: Path) -> Split:
@@ -58,13 +61,13 @@ def _read_split(images_path: Path, labels_path: Path) -> Split:
     return Split(images.reshape(-1, PIXELS), labels)
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: Path, source: Source) -> set[str]:
     try:
         return {path.name for path in folder.iterdir() if path.is_file()}
     except OSError as error:
         raise UserError(
             f"{folder} cannot be read as a folder of data ({error.strerror}): "
-            "name another by --data-dir or $MNIST_DATA_DIR"
+            f"name another by --data-dir or ${source.variable}"
         ) from error
 
 

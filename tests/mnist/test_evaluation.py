@@ -152,3 +152,18 @@ def test_the_table_has_a_row_for_each_class_and_one_for_all():
     assert rows[3].split() == ["2", "1", "0", "0.00%"]
     assert rows[-2].split() == ["9", "0", "0", "–"]  # no images, no accuracy
     assert rows[-1].split() == ["all", "1,031", "1,023", "99.22%"]
+
+
+def test_nothing_is_left_out_of_a_network_that_is_evaluated_and_its_training_goes_on(digits):
+    rng = np.random.default_rng(0)
+    model = nets.Sequential(nets.Linear(784, 10, rng=rng), nets.Dropout(0.9, rng=rng))
+    before = model.state_dict()
+    bare = evaluate(nets.Sequential(model[0]), digits.test)
+    found = evaluate(model, digits.test)
+    assert found.loss == bare.loss
+    np.testing.assert_array_equal(found.confusion, bare.confusion)
+    np.testing.assert_equal(model.state_dict(), before)
+    assert model.training
+    assert model[1].training
+    evaluate(model.eval(), digits.test)
+    assert not model[1].training

@@ -396,7 +396,7 @@ def sound_state(tmp_path, monkeypatch):
     run = state.begin(config, state.DataStamp("mnist", 60_000, 10_000, "0" * 64))
     for epoch in (1, 2):
         step(run)
-        run.history.append({**dict.fromkeys(state.columns(run.model), 0.5), "epoch": epoch})
+        run.history.append({**dict.fromkeys(state.columns(run.config, run.model), 0.5), "epoch": epoch})
     state.save(run, tmp_path / "state.safetensors")
     return tmp_path / "state.safetensors"
 

@@ -92,6 +92,15 @@ def test_of_many_units_the_first_are_shown_and_the_layers_of_any_depth_are_named
     assert len(figures["gradient_norms.png"].axes[0].lines) == 10
 
 
+def test_of_a_convolutional_network_the_filters_are_shown_and_the_layers_named(tmp_path, digits):
+    result = run(tmp_path, network="lenet", layers=TrainConfig.layers, epochs=1, batch_size=500)
+    figures = figures_of(result, Split(digits.test.images[:100], digits.test.labels[:100]))
+    shown = figures["weights.png"].axes[0].images[0].get_array().compressed()
+    assert sorted(shown) == sorted(result.model[1].weight.data.ravel().tolist())
+    names = [line.get_label() for line in figures["gradient_norms.png"].axes[0].lines]
+    assert names == ["1: 1 → 6, 5×5", "2: 6 → 16, 5×5", "3: 400 → 120", "4: 120 → 84", "5: 84 → 10"]
+
+
 def test_where_there_is_one_layer_its_pictures_bear_the_digits(tmp_path, digits):
     figures = figures_of(run(tmp_path, layers=(784, 10), epochs=1), digits.test)
     assert [text.get_text() for text in figures["weights.png"].axes[0].texts] == [f"digit {d}" for d in range(10)]

@@ -15,16 +15,16 @@ from safetensors.numpy import save as serialize
 
 import nets
 from autodiff import Tensor
-from mnist import TrainConfig, data, fit, state
-from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist import TrainConfig, data, fit, settings, state, training
 from mnist.engines import load_engine
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
+from mnist.recipes import AS_THEY_ARE
 from mnist.state import DataStamp
 from nets import checkpoint
 
 FILES = [
-    "config.json",
+    "config.toml",
     "confusion.png",
     "curves.png",
     "gradient_norms.png",
@@ -45,7 +45,7 @@ STEPS = 8
 def config(out, **settings):
     """A short run on the 5,000 digits."""
     given = {"layers": (784, 16, 10), "epochs": 3, "batch_size": 500, "dataset": "mnist-5k", "engine": "manual"}
-    return TrainConfig(**{**given, "out": out, **settings})
+    return TrainConfig(**{**given, **AS_THEY_ARE, "out": out, **settings})
 
 
 def run(out, **settings):
@@ -68,12 +68,12 @@ def press_at(patch, steps, name="manual"):
     """Let Ctrl-C be pressed once so many steps have been taken."""
     real, count = load_engine(name), iter(range(10**9))
 
-    def engine(model, x, y):
+    def engine(model, x, y, **settings):
         if next(count) == steps:
             raise KeyboardInterrupt
-        return real(model, x, y)
+        return real(model, x, y, **settings)
 
-    patch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
+    patch.setattr(training, "load_engine", lambda name: engine)
 
 
 def files_in(folder):
@@ -101,7 +101,7 @@ def assert_same_run(folder, other):
         assert (folder / name).read_bytes() == (other / name).read_bytes(), name
     assert history_of(folder) == history_of(other)
     assert json_of(folder, "metrics.json", "seconds") == json_of(other, "metrics.json", "seconds")
-    assert json_of(folder, "config.json", "out") == json_of(other, "config.json", "out")
+    assert (folder / "config.toml").read_bytes() == (other / "config.toml").read_bytes()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -151,6 +151,72 @@ def test_schedule_and_activation_go_on_too(tmp_path, monkeypatch, schedule, acti
     assert_same_run(tmp_path / "ended", tmp_path / "whole")
 
 
+EVERYTHING = {
+    "shift": 2, "rotate": 10.0, "scale": 0.1, "elastic": 30.0, "clip": 0.5, "ema": 0.9, "validation": 0.2,
+    "schedule": "one-cycle", "l2": 1e-3, "batch_size": 400,
+}  # fmt: skip
+"""Eight steps an epoch again, on the 3,200 images that are left."""
+
+
+@pytest.mark.parametrize("engine", ["autodiff", "manual"])
+@pytest.mark.parametrize("steps", [STEPS + 3, 2 * STEPS])
+def test_with_everything_on_a_run_goes_on_as_one_never_interrupted(tmp_path, monkeypatch, engine, steps):
+    settings = {**EVERYTHING, "optimizer": "adamw", "engine": engine, "seed": 3}
+    if engine == "autodiff":
+        settings["label_smoothing"] = 0.1
+    run(tmp_path / "whole", **settings)
+    interrupted(monkeypatch, tmp_path / "ended", steps=steps, **settings)
+    assert len(history_of(tmp_path / "ended")) == steps // STEPS
+    resume(tmp_path / "ended")
+    assert_same_run(tmp_path / "ended", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("settings", [{"dropout": 0.3}, {"network": "lenet", "dropout": 0.2}], ids=str)
+def test_what_is_left_out_at_random_goes_on_too(tmp_path, monkeypatch, digits, settings):
+    few = (data.Split(split.images[:400], split.labels[:400]) for split in (digits.train, digits.test))
+    small = data.Dataset("few", *few)
+    monkeypatch.setattr(data, "load", lambda *arguments, **settings: small)
+    settings = {**settings, "layers": TrainConfig.layers, "engine": "autodiff", "epochs": 2, "batch_size": 50}
+    run(tmp_path / "whole", **settings)
+    interrupted(monkeypatch, tmp_path / "ended", steps=STEPS + 3, **settings)
+    assert len(history_of(tmp_path / "ended")) == 1
+    resume(tmp_path / "ended")
+    assert_same_run(tmp_path / "ended", tmp_path / "whole")
+
+
+def test_the_statistics_of_a_convolutional_network_are_in_the_state_too(tmp_path):
+    given = TrainConfig(network="cnn", dropout=0.3, lr=0.1, l2=0.0)
+    run = state.begin(given, DataStamp("mnist", 60_000, 10_000, "0123"))
+    run.model(np.random.default_rng(0).random((3, 784), np.float32))
+    state.save(run, tmp_path / "state.safetensors")
+    again = state.load(tmp_path / "state.safetensors").model
+    np.testing.assert_equal(again.state_dict(), run.model.state_dict())
+    assert not np.array_equal(again.state_dict()["layers.2.running_mean"], np.zeros(16))
+
+
+def test_a_run_that_has_stopped_early_has_stopped(tmp_path):
+    """With such steps no epoch is better than the first for long."""
+    settings = {"validation": 0.2, "patience": 2, "epochs": 30, "lr": 2.0, "optimizer": "sgd", "schedule": "constant"}
+    first = run(tmp_path / "run", **settings)
+    assert len(first.history) < 30
+    before = contents_of(tmp_path / "run")
+    result, _ = resume(tmp_path / "run")
+    assert result.history == first.history
+    after = contents_of(tmp_path / "run")
+    assert all(after[name] == before[name] for name in FILES if name not in ("state.safetensors", "metrics.json"))
+
+
+def test_the_best_network_is_kept_over_later_ones(tmp_path, digits):
+    settings = {"validation": 0.2, "epochs": 6, "lr": 3.0, "optimizer": "sgd", "schedule": "constant", "seed": 1}
+    result = run(tmp_path, **settings)
+    accuracies = [row["validation_accuracy"] for row in result.history]
+    best = max(range(6), key=lambda i: (accuracies[i], -result.history[i]["validation_loss"]))
+    assert best < 5, "nothing to be seen: the last epoch is the best"
+    model = checkpoint.load(tmp_path / "model.safetensors")
+    assert evaluate(model, digits.test).loss == result.history[best]["test_loss"] == result.test.loss
+    assert json_of(tmp_path, "metrics.json")["best_epoch"] == best + 1
+
+
 @pytest.mark.parametrize("steps", [1, STEPS - 1, STEPS, 3 * STEPS - 1])
 def test_it_does_not_matter_when_a_run_was_interrupted(tmp_path, monkeypatch, whole, steps):
     result = interrupted(monkeypatch, tmp_path / "ended", steps)
@@ -178,7 +244,6 @@ def test_the_state_alone_is_enough_wherever_it_is_brought(tmp_path, monkeypatch,
     shutil.rmtree(tmp_path / "ended")
     resume(tmp_path / "elsewhere")
     assert_same_run(tmp_path / "elsewhere", whole)
-    assert json_of(tmp_path / "elsewhere", "config.json")["out"] == str(tmp_path / "elsewhere")
     assert not (tmp_path / "ended").exists()
 
 
@@ -235,11 +300,11 @@ def test_a_run_interrupted_in_its_first_epoch_leaves_an_earlier_run_in_peace(tmp
 
 def test_metrics_and_pictures_go_when_the_run_goes_on_from_what_they_are_of(tmp_path, monkeypatch):
     def fail():
-        assert files_in(tmp_path) == ["config.json", "history.csv", "model.safetensors", "state.safetensors"]
+        assert files_in(tmp_path) == ["config.toml", "history.csv", "model.safetensors", "state.safetensors"]
         raise ZeroDivisionError
 
     interrupted(monkeypatch, tmp_path, steps=STEPS)
-    monkeypatch.setitem(fit_module.__globals__, "load_engine", lambda name: lambda model, x, y: fail())
+    monkeypatch.setattr(training, "load_engine", lambda name: lambda model, x, y: fail())
     with pytest.raises(ZeroDivisionError):
         resume(tmp_path)
 
@@ -329,7 +394,7 @@ def test_the_data_may_have_moved(tmp_path, monkeypatch, digits):
     monkeypatch.setattr(data, "load", lambda name, folder, announce: asked.append(folder) or digits)
     resume(tmp_path / "run", data_dir=tmp_path / "digits")
     assert asked == [tmp_path / "digits"]
-    assert json_of(tmp_path / "run", "config.json")["data_dir"] == str(tmp_path / "digits")
+    assert settings.read(tmp_path / "run" / "config.toml").data_dir == tmp_path / "digits"
 
 
 def test_the_stamp_tells_every_change_to_the_data(digits):
@@ -423,6 +488,10 @@ def test_a_state_that_is_forged_with_care_and_says_the_same_is_read(tmp_path, wh
         (lambda content, tensors: tensors.update({"optimizer.0.velocity": np.zeros(3, np.float32)}), "velocity"),
         (lambda content, tensors: tensors.update({"optimizer.x.velocity": np.zeros(3, np.float32)}), "'x'"),
         (lambda content, tensors: tensors.update({"extra": np.zeros(3, np.float32)}), "extra"),
+        (lambda content, tensors: tensors.update({"average.0": np.zeros(3, np.float32)}), "not averaged"),
+        (lambda content, tensors: tensors.update({"best.layers.0.bias": np.zeros(16, np.float32)}), "best network"),
+        (lambda content, tensors: content["config"].update(ema=0.9), "averages have shapes"),
+        (lambda content, tensors: content["config"].update(validation=0.1), "validation_loss"),
     ],
 )
 def test_what_a_forged_state_claims_is_believed_only_if_it_is_there(tmp_path, whole, change, told):
@@ -441,14 +510,17 @@ def test_what_a_forged_state_claims_is_believed_only_if_it_is_there(tmp_path, wh
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
 def test_a_state_comes_back_as_it_was(tmp_path, optimizer):
     given = config(tmp_path, optimizer=optimizer, activation="tanh", data_dir=tmp_path / "digits")
+    given = dataclasses.replace(given, ema=0.5, validation=0.1)
     given = dataclasses.replace(given, lr=given.learning_rate, l2=given.weight_decay)  # as it comes from JSON
     run = state.begin(given, DataStamp("mnist", 60_000, 10_000, "0123"))
     rng = np.random.default_rng(0)
     for parameter in run.model.parameters():
         parameter.grad = Tensor(rng.standard_normal(parameter.shape).astype(np.float32))
     run.optimizer.step()
-    run.history.append(dict.fromkeys(state.columns(run.model), 1 / 3) | {"epoch": 1})
+    run.history.append(dict.fromkeys(state.columns(run.config, run.model), 1 / 3) | {"epoch": 1})
     run.seconds = 0.1 + 0.2
+    run.averages.update()
+    run.best = {name: array + 1 for name, array in run.model.state_dict().items()}
     state.save(run, tmp_path / "state.safetensors")
     again = state.load(tmp_path / "state.safetensors")
     assert (again.config, again.data, again.history, again.seconds) == (run.config, run.data, run.history, run.seconds)
@@ -456,6 +528,8 @@ def test_a_state_comes_back_as_it_was(tmp_path, optimizer):
     np.testing.assert_equal(again.model.state_dict(), run.model.state_dict())
     np.testing.assert_equal(again.optimizer.state_dict(), run.optimizer.state_dict())
     assert type(again.optimizer) is type(run.optimizer)
+    np.testing.assert_equal(again.averages.state_dict(), run.averages.state_dict())
+    np.testing.assert_equal(again.best, run.best)
 
 
 def test_a_copy_of_a_state_goes_on_by_itself():

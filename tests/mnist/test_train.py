@@ -12,16 +12,19 @@ import struct
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mnist import recipes, settings
 from nets import checkpoint
 
 ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("MNIST_DATA_DIR"))
 FILES = [
-    "config.json",
+    "config.toml",
     "confusion.png",
     "curves.png",
     "gradient_norms.png",
@@ -127,7 +130,6 @@ def test_every_engine_trains_to_its_accuracy_on_real_digits(runs, engine):
         assert (metrics["dataset"], metrics["train_size"], metrics["test_size"]) == ("mnist", 60_000, 10_000)
     else:
         assert (metrics["dataset"], metrics["train_size"], metrics["test_size"]) == ("mnist-5k", 4000, 1000)
-        assert metrics["epochs"] <= 10
 
 
 @every_engine
@@ -136,7 +138,7 @@ def test_every_engine_writes_the_same_files(runs, engine):
     assert files_in(folder) == FILES
     assert len(history_of(folder)) == metrics_of(folder)["epochs"]
     assert history_of(folder)[-1]["test_accuracy"] == metrics_of(folder)["test_accuracy"]
-    assert json.loads((folder / "config.json").read_text())["engine"] == engine
+    assert tomllib.loads((folder / "config.toml").read_text())["engine"] == engine
     assert checkpoint.load(folder / "model.safetensors").layer_dims == (784, 128, 64, 10)
 
 
@@ -202,7 +204,9 @@ def test_help_tells_every_flag_and_succeeds():
     done = train("--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    flags = "layers epochs batch-size optimizer lr l2 init activation seed dataset data-dir engine out resume"
+    flags = "layers epochs batch-size optimizer lr schedule clip l2 label-smoothing ema init activation seed "
+    flags += "validation patience dataset data-dir engine jit anomaly out resume preset config repeat"
+    flags += " network dropout shift rotate scale elastic workers"
     for flag in flags.split():
         assert f"--{flag}" in done.stdout
 
@@ -226,6 +230,54 @@ def test_output_that_cannot_show_every_character_is_no_reason_to_stop(tmp_path):
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
     assert files_in(tmp_path / "run") == FILES
+
+
+def test_a_run_can_be_had_again_from_its_configuration_and_flags_change_it(tmp_path):
+    flags = ["--optimizer", "adam", "--validation", "0.1", "--schedule", "one-cycle", "--ema", "0.9", "--seed", "3"]
+    assert train(*SMALL, *flags, "--out", tmp_path / "one").returncode == 0
+    given = ["--config", tmp_path / "one" / "config.toml"]
+    for name, more in (("same", []), ("other", ["--seed", "4"])):
+        done = train(*given, *more, "--out", tmp_path / name)
+        assert (done.returncode, done.stderr) == (0, "")
+    one, same, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "same", "other"))
+    assert one == same != other
+    configs = [(tmp_path / name / "config.toml").read_text() for name in ("one", "same", "other")]
+    assert configs[0] == configs[1]
+    assert configs[2] == configs[0].replace("seed = 3", "seed = 4")
+
+
+def test_a_preset_is_where_other_flags_begin(tmp_path):
+    done = train("--preset", "tiny", "--dataset", "mnist-5k", "--epochs", "1", "--out", tmp_path / "run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert settings.read(tmp_path / "run" / "config.toml") == recipes.preset(
+        "tiny", dataset="mnist-5k", epochs=1, l2=0.0
+    )
+    assert_one_line(train("--preset", "tiny", "--config", tmp_path / "run" / "config.toml"), 2, "--preset tiny")
+
+
+def test_repeated_training_gives_a_folder_for_each_seed_and_their_mean(tmp_path):
+    done = train(*SMALL, "--engine", "manual", "--seed", "4", "--repeat", "3", "--out", tmp_path / "runs")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files_in(tmp_path / "runs") == ["seed-4", "seed-5", "seed-6"]
+    found = [metrics_of(tmp_path / "runs" / f"seed-{seed}")["test_accuracy"] for seed in (4, 5, 6)]
+    mean, spread = np.mean(found), np.std(found, ddof=1)
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith(f"test accuracy {mean:.2%} ± {spread:.2%} over 3 seeds")
+    assert last.endswith(f"from {min(found):.2%} to {max(found):.2%}")
+    one = train(*SMALL, "--engine", "manual", "--seed", "5", "--out", tmp_path / "one")
+    assert one.returncode == 0
+    models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "runs/seed-5")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [('colour = "red"', "no setting colour"), ("epochs = 0", "--epochs 0"), ("epochs = ", "Invalid"), (None, "cannot")],
+)
+def test_a_wrong_configuration_is_one_line(tmp_path, text, told):
+    if text is not None:
+        (tmp_path / "mine.toml").write_text(text)
+    assert_one_line(train("--config", tmp_path / "mine.toml"), 2, f"--config {tmp_path / 'mine.toml'}", told)
 
 
 # ── ends before the end ─────────────────────────────────────────────────────────────────────────────────
@@ -306,6 +358,13 @@ def test_a_loss_that_becomes_no_number_ends_with_status_3_and_no_network(tmp_pat
         (["--optimizer", "rmsprop"], ["rmsprop", "--optimizer", "momentum"]),
         (["--engine", "jax"], ["jax", "--engine", "autodiff"]),
         (["--colour", "red"], ["--colour"]),
+        (["--config"], ["--config"]),
+        (["--preset", "huge"], ["huge", "--preset", "strong"]),
+        (["--preset", "tiny", "--repeat", "0"], ["--repeat 0"]),
+        (["--preset", "lenet", "--engine", "manual"], ["--network lenet", "leave out --engine manual"]),
+        (["--schedule", "steep"], ["steep", "--schedule", "one-cycle"]),
+        (["--patience", "3"], ["--patience 3", "--validation"]),
+        (["--engine", "manual", "--label-smoothing", "0.1"], ["--label-smoothing", "--engine manual"]),
         (["--dataset", "mnist-5k", "--data-dir", "."], ["--data-dir"]),
     ],
     ids=lambda value: " ".join(value) if value and value[0].startswith("--") else "",

@@ -244,6 +244,7 @@ CASES = [
     activation(nets.ELU, lambda tf, x: tf.nn.elu(x)),
     activation(lambda: nets.ELU(0.5), lambda tf, x: elu(tf, x, 0.5)),
     LayerCase("Flatten", ((3, 2, 4),), of(nets.Flatten), lambda tf, x: tf.reshape(x, [3, 8])),
+    LayerCase("Unflatten", ((3, 8),), of(lambda: nets.Unflatten(1, (2, 4))), lambda tf, x: tf.reshape(x, [3, 2, 4])),
     dropout(0.3),
     dropout(0.8),
     *(smoothed(ε, soft) for ε in (0.0, 0.1, 1.0) for soft in (False, True)),

@@ -81,3 +81,5 @@ def test_flatten_keeps_the_batch_or_more():
     assert nets.Flatten()(x).shape == (2, 12)
     assert nets.Flatten(2)(x).shape == (2, 3, 4)
     assert nets.Flatten(0)(Tensor(x)).shape == (24,)
+    assert nets.Unflatten(1, (3, 1))(x).shape == (2, 3, 1, 4)
+    np.testing.assert_array_equal(nets.Unflatten(-1, [2, 2])(x).data, x.reshape(2, 3, 2, 2))

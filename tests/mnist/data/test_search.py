@@ -109,7 +109,7 @@ def test_a_damaged_cache_is_said_and_downloaded_anew(
     path.write_bytes(path.read_bytes()[:-50])
     assert load(announce=said.append).name == "mnist"
     assert downloads == [cache]
-    assert said[0].startswith(f"the cache is damaged and left aside: {path} cannot be read")
+    assert said[0].startswith(f"{cache} is damaged and left aside: {path} cannot be read")
 
 
 def test_a_cache_of_other_images_is_said_and_downloaded_anew(
@@ -147,7 +147,7 @@ def test_a_damaged_cache_without_a_network_comes_to_the_5000_digits(
     known(dead_mirror)
     (small.put(cache, gzipped=True) / "train-images-idx3-ubyte.gz").write_bytes(b"damaged")
     assert load(announce=said.append).name == "mnist-5k"
-    assert said[0].startswith("the cache is damaged")
+    assert said[0].startswith(f"{cache} is damaged")
 
 
 def test_mnist_5k_is_loaded_straight_away_whatever_the_environment(

@@ -6,52 +6,48 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-import autodiff as ad
 import nets
 from mnist import data, gradients, pictures, state
+from mnist.augmentation import Batch, augmented
+from mnist.callbacks import Announce, Announcer, Callback, EarlyStopping, ProgressBar
 from mnist.config import TrainConfig
 from mnist.engines import Engine, by_autodiff_watched, load_engine
 from mnist.errors import DivergenceError, UserError, signal_of
 from mnist.evaluation import Evaluation, evaluate
 from mnist.run_folder import STATE, RunFolder
 from mnist.state import DataStamp, Row, State
+from mnist.steps import Steps, is_measured, make_steps
+from mnist.validation import best_epoch, hold_out
 from nets.schedules import SCHEDULES
 
-Announce = Callable[[str], None]
 
-Step = Callable[[Any, Any], float]
-"""Takes a batch x (m, 784) and its labels y (m,), moves the network, and returns the mean cross-entropy before."""
+class Splits(NamedTuple):
+    """The images to train on, those held out to choose by, if any, and those to test on."""
 
-
-class Steps(NamedTuple):
-    """Two ways to take a step: one leaves the gradients in `.grad`, to be measured; one, compiled perhaps, is quick."""
-
-    measured: Step
-    quick: Step
-
-
-_EACH, _EACH_COMPILED = 32, 256
-"""Of so many steps the gradients of one are measured; where the others are compiled, that one takes thrice the time."""
+    train: data.Split
+    validation: data.Split | None
+    test: data.Split
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a run: the network as it was after the last epoch of the history, and how well it does.
+    """What came out of a run: the network, and how well it does on the test images.
 
+    It is that of the epoch that did best on the validation images, or, without any, that of the last epoch.
     `signal` is what ended the run before its last epoch: SIGINT, which is Ctrl-C, or SIGTERM.
     """
 
     config: TrainConfig
-    model: nets.MLP
+    model: nets.Sequential
     history: list[Row]
     test: Evaluation
     folder: Path
@@ -63,11 +59,11 @@ class Result:
         return self.signal is not None
 
 
-def fit(config: TrainConfig, announce: Announce = print) -> Result:
+def fit(config: TrainConfig, announce: Announce = print, callbacks: Iterable[Callback] = ()) -> Result:
     """Train a network as the configuration says, or go on with a run, and write what comes out of it into its folder.
 
-    `announce` is handed each line that the user should read. Ctrl-C ends the training early, and what there is
-    of whole epochs by then is written and returned.
+    `announce` is handed each line that the user should read; the callbacks are called at the turning points. Ctrl-C
+    ends the training early, and what there is of whole epochs by then is written and returned.
 
     Raises:
         UserError: the data or the folder are not to be had, or a package is missing; or the run cannot be gone on with.
@@ -81,6 +77,9 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
     stamp = DataStamp.of(digits)
     if found and found.data != stamp:
         raise UserError(f"--resume {config.out}: it needs {found.data}, not {stamp}; name its data by --data-dir")
+    splits = Splits(digits.train, None, digits.test)
+    if config.validation:
+        splits = Splits(*hold_out(digits.train, config.validation, config.seed), digits.test)
     folder = RunFolder(config.out)
     run = found or state.begin(config, stamp)
     announce(repr(run.model))
@@ -88,27 +87,32 @@ def fit(config: TrainConfig, announce: Announce = print) -> Result:
         folder.write_epoch(run)
         announce(f"{folder.path}: {len(run.history)} of {config.epochs} epochs were finished")
 
-    run, signal = _train(run, engine, digits, folder, announce)
-    test = evaluate(run.model, digits.test)
+    everyone = [*_own_callbacks(config, announce), *callbacks]
+    run, signal = _train(run, engine, splits, folder, everyone)
+    model = run.network()
+    model.eval()
+    test = evaluate(model, digits.test)
     folder.write_metrics(
         {
             "test_accuracy": test.accuracy,
             "test_loss": test.loss,
             "dataset": digits.name,
-            "train_size": len(digits.train),
+            "train_size": len(splits.train),
+            "validation_size": len(splits.validation) if splits.validation else 0,
             "test_size": len(digits.test),
             "epochs": len(run.history),
+            "best_epoch": best_epoch(run.history) if run.best else len(run.history),
             "interrupted": signal is not None,
             "seconds": run.seconds,
             "engine": config.engine,
-            "parameters": sum(parameter.size for parameter in run.model.parameters()),
+            "parameters": sum(parameter.size for parameter in model.parameters()),
             "test_accuracy_by_class": (test.right / np.maximum(test.images, 1)).tolist(),
         }
     )
     if run.history:
-        folder.write_pictures(pictures.of_training(run.history, run.model))
-        folder.write_pictures(pictures.of_evaluation(test, run.model, digits.test))
-    return Result(config, run.model, run.history, test, folder.path, signal)
+        folder.write_pictures(pictures.of_training(run.history, model))
+        folder.write_pictures(pictures.of_evaluation(test, model, digits.test))
+    return Result(config, model, run.history, test, folder.path, signal)
 
 
 def _find(path: Path, data_dir: Path | None) -> State:
@@ -132,104 +136,116 @@ def batches(size: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.nd
         yield order[start : start + batch_size]
 
 
+def _own_callbacks(config: TrainConfig, announce: Announce) -> Iterator[Callback]:
+    """Yield what every training has, and what this one asks for."""
+    yield ProgressBar()
+    yield Announcer(announce)
+    if config.patience:
+        yield EarlyStopping(config.patience)
+
+
 def _train(
-    run: State, engine: Engine, digits: data.Dataset, folder: RunFolder, announce: Announce
+    run: State, engine: Engine, splits: Splits, folder: RunFolder, callbacks: Sequence[Callback]
 ) -> tuple[State, Signals | None]:
     """Train until the end or an interruption; return the run as it was after its last whole epoch, and the signal."""
-    kept = copy.deepcopy(run)
+    kept, signal = copy.deepcopy(run), None
     start = time.perf_counter() - run.seconds
+    for callback in callbacks:
+        callback.run, callback.steps = run, _steps_each(run, splits)
     try:
         with np.errstate(all="ignore"):  # of what overflows, the loss tells
-            for row in _epochs(run, engine, digits):
+            for row in _epochs(run, engine, splits, callbacks):
                 run.seconds = time.perf_counter() - start
                 kept = copy.deepcopy(run)
                 folder.write_epoch(kept)
-                announce(_describe(row, run.config))
+                for callback in callbacks:
+                    callback.on_epoch_end(len(run.history), row)
     except KeyboardInterrupt as interruption:
         if not kept.history and folder.holds_a_run:
             raise  # the network there is worth more than one that has not been trained
         folder.write_epoch(kept)
-        return kept, signal_of(interruption)
-    return kept, None
+        signal = signal_of(interruption)
+    for callback in callbacks:
+        callback.on_train_end()
+    return kept, signal
 
 
-def _epochs(run: State, engine: Engine, digits: data.Dataset) -> Iterator[Row]:
+def _steps_each(run: State, splits: Splits) -> int:
+    """Return how many steps an epoch has."""
+    return len(range(0, len(splits.train), run.config.batch_size))
+
+
+def _epochs(run: State, engine: Engine, splits: Splits, callbacks: Sequence[Callback]) -> Iterator[Row]:
     """Train the epochs that are left one by one, and yield the row that each adds to the history."""
-    config, model = run.config, run.model
-    ways = _make_steps(config, engine, model, run.optimizer)
-    steps_each = len(range(0, len(digits.train), config.batch_size))
+    config = run.config
+    ways = make_steps(run, engine)
+    steps_each = _steps_each(run, splits)
     first, steps = len(run.history) * steps_each, config.epochs * steps_each
     rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(first, steps))
+    for callback in callbacks:
+        callback.on_train_begin()
     for epoch in range(len(run.history) + 1, config.epochs + 1):
+        if any(callback.stop_training for callback in callbacks):
+            return
+        for callback in callbacks:
+            callback.on_epoch_begin(epoch)
         start = time.perf_counter()
-        norms = _train_epoch(run, ways, rates, digits.train, epoch)
+        norms = _train_epoch(run, ways, rates, splits.train, epoch, callbacks)
         seconds = time.perf_counter() - start
-        train, test = evaluate(model, digits.train), evaluate(model, digits.test)
-        penalty = _penalty(config, model)
-        _check_finite(train.loss + test.loss + penalty, f"after epoch {epoch}", config)
-        row = {
-            "epoch": epoch,
-            "train_loss": train.loss,
-            "train_accuracy": train.accuracy,
-            "test_loss": test.loss,
-            "test_accuracy": test.accuracy,
-            "l2_penalty": penalty,
-            "seconds": seconds,
-            **norms,
-        }
-        run.history.append(row)
-        yield row
+        with run.averaged():
+            row = {"epoch": epoch, **_measure(run.model, splits), "l2_penalty": _penalty(config, run.model)}
+            losses = sum(value for name, value in row.items() if name.endswith(("_loss", "_penalty")))
+            _check_finite(losses, f"after epoch {epoch}", config)
+            run.history.append({**row, "seconds": seconds, **norms})
+            if config.validation and best_epoch(run.history) == epoch:
+                run.best = run.model.state_dict()
+        yield run.history[-1]
 
 
-def _train_epoch(run: State, ways: Steps, rates: Iterator[float], split: data.Split, epoch: int) -> gradients.Norms:
+def _measure(model: nets.Module, splits: Splits) -> dict[str, float]:
+    """Return the loss and the accuracy of a network on each split."""
+    found: dict[str, float] = {}
+    for name, split in splits._asdict().items():
+        if split is not None:
+            evaluation = evaluate(model, split)
+            found |= {f"{name}_loss": evaluation.loss, f"{name}_accuracy": evaluation.accuracy}
+    return found
+
+
+def _train_epoch(
+    run: State, ways: Steps, rates: Iterator[float], split: data.Split, epoch: int, callbacks: Sequence[Callback]
+) -> gradients.Norms:
     """Take a step on each batch of an epoch, each at the next of the learning rates.
 
     Returns how large the gradients were at the steps that were measured, in their mean.
     """
     config = run.config
     rows = list(batches(len(split), config.batch_size, config.seed, epoch))
-    bar = tqdm(rows, f"epoch {epoch}/{config.epochs}", unit="batch", leave=False, disable=None, mininterval=0.2)
     norms = []
-    for number, chosen in enumerate(bar, 1):
-        run.optimizer.lr = next(rates)
-        moment = f"at step {number} of epoch {epoch}"
-        measured = is_measured(number, len(rows), config.jit)
-        step = ways.measured if measured else ways.quick
-        _check_finite(step(*split.batch(chosen)), moment, config)
-        if measured:
-            norms.append(gradients.norms(run.model))
-            _check_finite(sum(norms[-1].values()), moment, config, "norm of the gradient")
+    with _taken(split, rows, config, epoch) as taken:
+        for number, (x, y) in enumerate(taken, 1):
+            run.optimizer.lr = next(rates)
+            moment = f"at step {number} of epoch {epoch}"
+            measured = is_measured(number, len(rows), config.jit)
+            step = ways.measured if measured else ways.quick
+            loss = step(x, y)
+            _check_finite(loss, moment, config)
+            if measured:
+                norms.append(gradients.norms(run.model))
+                _check_finite(sum(norms[-1].values()), moment, config, "norm of the gradient")
+            for callback in callbacks:
+                callback.on_train_batch_end(number, {"loss": loss})
     run.optimizer.zero_grad()  # which would only be copied
     return gradients.mean(norms)
 
 
-def is_measured(number: int, steps: int, jit: bool) -> bool:
-    """Whether the gradients are measured at a step of an epoch: at its last, and at every so many before it.
-
-    So they are looked at often enough for a steady mean, and seldom enough to take less than a hundredth of the time.
-    """
-    return (steps - number) % (_EACH_COMPILED if jit else _EACH) == 0
-
-
-def _make_steps(config: TrainConfig, engine: Engine, model: nets.MLP, optimizer: nets.Optimizer) -> Steps:
-    """Return what moves the network by a batch, and gives the loss before."""
-
-    def step(x: Any, y: Any) -> float:
-        optimizer.zero_grad()
-        loss = engine(model, x, y)
-        if math.isfinite(loss):
-            optimizer.step()
-        return loss
-
-    @ad.jit
-    def compiled_step(x: Any, y: Any) -> ad.Tensor:
-        loss = nets.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Steps(step, (lambda x, y: float(compiled_step(x, y).item())) if config.jit else step)
+def _taken(
+    split: data.Split, rows: Sequence[np.ndarray], config: TrainConfig, epoch: int
+) -> AbstractContextManager[Iterable[Batch]]:
+    """Return the batches of an epoch within a `with`, distorted if the configuration says so."""
+    if how := config.augmentation:
+        return augmented(split, rows, how, config.seed, epoch, config.workers)
+    return nullcontext(map(split.batch, rows))
 
 
 def _check_finite(number: float, moment: str, config: TrainConfig, what: str = "loss") -> None:
@@ -244,11 +260,3 @@ def _penalty(config: TrainConfig, model: nets.Module) -> float:
         return 0.0
     return config.weight_decay / 2 * sum(float(np.sum(p.data**2)) for p in model.parameters() if p.ndim > 1)
 
-
-def _describe(row: Row, config: TrainConfig) -> str:
-    penalty = f"   l2 {row['l2_penalty']:.4f}" if config.weight_decay else ""
-    return (
-        f"epoch {row['epoch']:>{len(str(config.epochs))}}/{config.epochs}"
-        f"   train loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.2%}"
-        f"   test loss {row['test_loss']:.4f}  accuracy {row['test_accuracy']:.2%}{penalty}   {row['seconds']:.1f} s"
-    )

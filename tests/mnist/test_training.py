@@ -1,26 +1,28 @@
 """Training: what it does with a seed, what it writes, and how it ends when it does not end well."""
 
 import csv
+import dataclasses
 import json
 import math
+import tomllib
 
 import numpy as np
 import pytest
 
 import nets
 from autodiff import Tensor
-from mnist import TrainConfig, fit
-from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist import TrainConfig, fit, settings, training
 from mnist.building import make_optimizer
 from mnist.engines import load_engine
 from mnist.errors import DivergenceError, UserError
 from mnist.evaluation import evaluate
-from mnist.fit import batches
+from mnist.recipes import AS_THEY_ARE
+from mnist.training import batches
 from nets import checkpoint
 from nets.schedules import SCHEDULES
 
 FILES = [
-    "config.json",
+    "config.toml",
     "confusion.png",
     "curves.png",
     "gradient_norms.png",
@@ -39,9 +41,8 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 def config(out, **settings):
     """A short run on the 5,000 digits."""
-    return TrainConfig(
-        **{"layers": (784, 16, 10), "epochs": 2, "dataset": "mnist-5k", "out": out, **settings}
-    )
+    given = {"layers": (784, 16, 10), "epochs": 2, "dataset": "mnist-5k", "batch_size": 32, "schedule": "cosine"}
+    return TrainConfig(**{**given, **AS_THEY_ARE, "out": out, **settings})
 
 
 def run(out, **settings):
@@ -63,7 +64,7 @@ def without_seconds(rows):
 
 def use_engine(monkeypatch, engine):
     """Let a function of our own compute the gradients."""
-    monkeypatch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
+    monkeypatch.setattr(training, "load_engine", lambda name: engine)
 
 
 def after(steps, then):
@@ -187,13 +188,14 @@ def test_the_metrics_are_those_of_the_network_on_the_test_images(finished, digit
 
 
 def test_the_configuration_can_be_run_again_from_its_file(finished):
-    fields = json.loads((finished.folder / "config.json").read_text())
+    fields = tomllib.loads((finished.folder / "config.toml").read_text())
     assert fields["layers"] == [784, 16, 10]
     assert fields["l2"] == 1e-3
     assert fields["seed"] == 0
     assert fields["lr"] == config(None).learning_rate
-    again = TrainConfig(**{**fields, "layers": tuple(fields["layers"])})
-    assert json.loads(json.dumps(again.as_json())) == fields
+    again = settings.read(finished.folder / "config.toml")
+    assert again == dataclasses.replace(finished.config, out=None, lr=again.lr, l2=again.l2)
+    assert tomllib.loads(settings.text(again)) == fields
 
 
 def test_the_saved_network_is_the_trained_one(finished):
@@ -349,7 +351,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_no_network(tmp_path, m
     use_engine(monkeypatch, after(5, lambda: loss))
     with pytest.raises(DivergenceError, match=rf"{loss} at step 5 of epoch 1.*--lr"):
         run(tmp_path)
-    assert set(files_in(tmp_path)) <= {"config.json"}
+    assert set(files_in(tmp_path)) <= {"config.toml"}
 
 
 def test_a_loss_that_is_no_number_later_leaves_the_network_of_the_last_whole_epoch(tmp_path, monkeypatch):
@@ -365,12 +367,12 @@ def test_a_loss_that_is_no_number_leaves_no_network_of_an_earlier_run_beside_the
     tmp_path, monkeypatch
 ):
     run(tmp_path, epochs=1)
-    before = json.loads((tmp_path / "config.json").read_text())
+    before = tomllib.loads((tmp_path / "config.toml").read_text())
     use_engine(monkeypatch, after(5, lambda: math.nan))
     with pytest.raises(DivergenceError):
         run(tmp_path, seed=5, layers=(784, 10))
     if "model.safetensors" in files_in(tmp_path):  # then the rest must be that run's too
-        assert json.loads((tmp_path / "config.json").read_text()) == before
+        assert tomllib.loads((tmp_path / "config.toml").read_text()) == before
 
 
 @pytest.mark.parametrize("engine", ["autodiff", "manual"])
