@@ -49,7 +49,7 @@ print(f"the result moves by {moved:.7f}, which is {moved / nudge:.4f} times as f
 
 # %%
 class Number:
-    """A number that remembers what it was made from: pairs of another Number and the slope by it."""
+    """Remembers what it was made from: pairs of a Number and the slope by it."""
 
     def __init__(self, value, made_from=()):
         self.value = value

@@ -36,7 +36,9 @@ def pass_on(variable, cotangent, totals):
         return 1
     shares = zip(variable.node.inputs, variable.node.primitive.rules, strict=True)
     arguments = [variable, *variable.node.inputs]
-    return 1 + sum(pass_on(operand, float(rule(cotangent, *arguments)), totals) for operand, rule in shares)
+    return 1 + sum(
+        pass_on(operand, float(rule(cotangent, *arguments)), totals) for operand, rule in shares
+    )
 
 
 # %% [markdown]
@@ -108,7 +110,7 @@ print("name and moment:", ages)
 
 
 def from_young_to_old(result):
-    """Hand slopes back, each number once and in its order; return the slopes and the number of visits."""
+    """Hand slopes back, each number once, in its order; return them and how many visits."""
     totals = {id(result): 1.0}
     variables = ancestry(result)
     for variable in reversed(variables):

@@ -42,7 +42,7 @@ print(C)
 
 # %%
 def candidates(first, second):
-    """Yield each way to multiply two matrices, its name, and the product or None where there is none."""
+    """Yield each way to multiply two matrices: its name, and the product, if there is one."""
     for (a, b), ta, tb in itertools.product(((first, second), (second, first)), ("", ".T"), ("", ".T")):
         left, right = named[a].T if ta else named[a], named[b].T if tb else named[b]
         fits = left.shape[1] == right.shape[0]

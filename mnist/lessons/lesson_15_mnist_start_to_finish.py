@@ -103,10 +103,11 @@ show(draw_mistakes(shown, evaluation.mistakes, len(digits.test)), "15_mistakes")
 # ## In earnest
 #
 # `python -m mnist.train` does the same on all 70,000 digits, with validation of what you type, files that
-# survive a crash, a schedule for the rate, and pictures. Its heart is this line, and the loop around it:
+# survive a crash, a schedule for the rate, and pictures. Its heart is this line, and the loop around it
+# (label smoothing is one of many options, and 0 unless you ask for it):
 
 # %%
-point(by_autodiff, "loss = nets.cross_entropy(model(x), y)")
+point(by_autodiff, "loss = nets.cross_entropy(model(x), y")
 point(Split.batch, "np.divide(self.images[rows], 255")
 
 # %% [markdown]

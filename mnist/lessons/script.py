@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 _FOLDER = Path(__file__).parent
 _QUESTION = "**Predict.**"
 _CHECK = "exercise.check("
+_EXERCISE = "## Exercise\n"
 _TELLING = ("print(", "show(", "point(")
 
 
@@ -86,10 +87,14 @@ class Lesson:
         return notebook
 
     def exercise(self) -> str:
-        """Return the exercise as a script that runs by itself: below the lesson's imports, which are its first code."""
-        code = [cell for cell in self.cells if cell.is_code]
-        imports = next(cell.text for cell in code)
-        return f"{imports}\n\n{next(cell.text for cell in code if cell.is_exercise)}\n"
+        """Return the exercise as a script that runs by itself: the question, the lesson's imports, the gap to fill."""
+        imports = next(cell.text for cell in self.cells if cell.is_code)
+        place = next(i for i, cell in enumerate(self.cells) if cell.is_exercise)
+        asked = self.cells[place - 1].text.partition(_EXERCISE)[2].strip()
+        help_ = "For a hint, add exercise.hint() at the end; exercise.hint(2) says more."
+        lines = f"Exercise {self.number}\n\n{asked}\n\n{help_}".splitlines()
+        commented = "\n".join(f"# {line}".rstrip() for line in lines)
+        return f"{commented}\n\n{imports}\n\n\n{self.cells[place].text}\n"
 
 
 def lessons() -> list[Lesson]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,12 +59,20 @@ class Walk:
             if cell.asks:
                 pause(self.console, "Say it aloud or write it down; Enter shows the answer")
             return
-        code = Syntax(cell.text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
-        self.console.print(Padding(code, (0, 0, 0, 4)))
+        self._show_code(cell.text)
         if cell.is_exercise:
             self._hand_out()
         else:
             self._execute(cell)
+
+    def _show_code(self, text: str) -> None:
+        """Print code in colours; what is too wide goes on in the next line, further in than it began."""
+        colours = Syntax("", "python", theme="ansi_dark", background_color="default")
+        for line in colours.highlight(text.rstrip()).split("\n"):
+            inwards = len(line.plain) - len(line.plain.lstrip())
+            pieces = line[inwards:].wrap(self.console, max(20, self.console.width - inwards - 8)) or [line]
+            for i, piece in enumerate(pieces):
+                self.console.print(Padding(piece, (0, 0, 0, 4 + inwards + (4 if i else 0))))
 
     def _execute(self, cell: Cell) -> None:
         """Run a cell as the part of the script that it is, so that the engine's messages name the right line."""
@@ -77,7 +86,14 @@ class Walk:
         if not path.exists():
             with writing(path):
                 path.write_text(self.lesson.exercise(), encoding="utf-8")
-        self.console.print(
-            f"\nThis is now [bold]{path}[/]. Put your answer there and run `python {path}` until it says “Right”.",
-            highlight=False,
-        )
+        told = f"Open [bold]{path}[/], put your answer there, and run it until it says “Right”:"
+        self.console.print(f"\n{told}\n\n    [bold]{_python()} {path}[/]", highlight=False, soft_wrap=True)
+
+
+def _python() -> str:
+    """Return what to type for the Python that runs this: its path, where another would answer to `python`."""
+    found = shutil.which("python")
+    if found and Path(found).absolute() == Path(sys.executable).absolute():
+        return "python"
+    here = Path(sys.executable)
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,8 @@ class Exercise:
         if complaint is None:
             print(f"Right. {self.moral}")
         else:
-            print(f"Not yet: {complaint}\n(exercise.hint(1) … exercise.hint({len(self.hints)}) say more and more.)")
+            print(f"Not yet: {complaint}")
+            print(f"(For a hint, add exercise.hint() below; exercise.hint({len(self.hints)}) tells all.)")
 
     def complaint(self, answer: Any) -> str | None:
         """Return what is wrong with an answer, None if nothing is."""
@@ -40,12 +42,21 @@ class Exercise:
         except Wrong as wrong:
             return str(wrong)
         except Exception as error:  # of the learner's own code
-            return f"it raises {type(error).__name__}: {error}"
+            return f"it raises {type(error).__name__}{_line(answer, error)}: {error}"
         return None
 
     def hint(self, number: int = 1) -> None:
-        """Print a hint, the first by default."""
+        """Print a hint, the first by default; one that is not there is the nearest."""
+        number = min(max(number, 1), len(self.hints))
         print(f"Hint {number} of {len(self.hints)}: {self.hints[number - 1]}")
+
+
+def _line(answer: Any, error: Exception) -> str:
+    """Return where in the learner's own file an error came up, in words."""
+    code = getattr(answer, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if code and frame.filename == code.co_filename]
+    return f" at line {lines[-1]}" if lines else ""
 
 
 def demand(holds: Any, complaint: str) -> None:
@@ -54,9 +65,14 @@ def demand(holds: Any, complaint: str) -> None:
         raise Wrong(complaint)
 
 
+def demand_something(given: Any, told: str = "it gives") -> None:
+    """Raise Wrong where nothing was given, or what stood there before the answer."""
+    demand(given is not None and given is not ..., f"{told} {given!r}. Is a return missing, or a ... still there?")
+
+
 def an_array(given: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     """Return what an answer gave as an array of the shape that is due, or raise Wrong."""
-    demand(given is not None and given is not ..., f"{what} is {given!r}. Is a return missing, or a … still there?")
+    demand_something(given, f"{what} is")
     try:
         array = np.asarray(getattr(given, "data", given), dtype=float)
     except (TypeError, ValueError):
@@ -67,7 +83,7 @@ def an_array(given: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
 
 def parts(given: Any, count: int, what: str) -> tuple[Any, ...]:
     """Return what an answer gave as a tuple of so many parts, or raise Wrong."""
-    demand(given is not None and given is not ..., f"it gives {given!r}. Is a return missing, or a … still there?")
+    demand_something(given)
     demand(isinstance(given, tuple | list) and len(given) == count, f"it should give {what}, but gives {given!r}")
     return tuple(given)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnist.lessons.exercises.exercise import Exercise, demand
+from mnist.lessons.exercises.exercise import Exercise, demand, demand_something
 
 Line = tuple[str, str, tuple[str, ...]]
 
@@ -24,7 +24,7 @@ _PROGRAMS: tuple[tuple[list[Line], int], ...] = (
 def _judge(without_repeats: Any) -> None:
     for lines, least in _PROGRAMS:
         given = without_repeats(list(lines))
-        demand(given is not None and given is not ..., f"it gives {given!r}. Is a return missing, or a … still there?")
+        demand_something(given)
         found = [(name, operation, tuple(operands)) for name, operation, operands in given]
         told = f"of {lines} it makes {found}"
         names, inputs = {name for name, _, _ in found}, {"x", "y", "z"}

@@ -42,10 +42,10 @@ def _judge(train_step: Any) -> None:
             _are(moves, gradients),
             f"call {number} does not move by −lr · gradient of nets.cross_entropy(model(x), y), once",
         )
-        demand(loss is not None and loss is not ..., f"it steps rightly, but gives {loss!r}. Is a return missing?")
+        demand(loss is not None and loss is not ..., f"it steps correctly, but gives {loss!r}. Is a return missing?")
         demand(
             not isinstance(loss, Tensor),
-            "it steps rightly, but gives a Tensor, which keeps its whole tape alive. loss.item() is the number",
+            "it steps correctly, but gives a Tensor, which keeps its whole tape alive. loss.item() is the number",
         )
         demand(
             abs(float(loss) - right.item()) < 1e-9,

@@ -1,6 +1,7 @@
 """Each checker accepts right answers, however they are written, and says of wrong ones what is wrong."""
 
 import importlib
+import re
 
 import pytest
 
@@ -58,6 +59,15 @@ def test_hints_say_more_and_more(number, capsys):
     assert [line.split(":")[0] for line in said] == [f"Hint {i} of {len(exercise.hints)}" for i in range(1, 4)]
 
 
+def test_a_hint_that_is_not_there_is_the_nearest(capsys):
+    exercise = exercise_of(1)
+    exercise.hint(0)
+    exercise.hint(99)
+    assert re.findall(r"Hint (\d) of 3", capsys.readouterr().out) == ["1", "3"]
+
+
 def test_an_error_of_the_learners_is_told_and_not_raised(capsys):
-    Exercise(lambda answer: answer(), ("a hint",), "so it is").check(lambda: 1 / 0)
-    assert "it raises ZeroDivisionError: division by zero" in capsys.readouterr().out
+    answer = lambda: 1 / 0
+    Exercise(lambda answer: answer(), ("a hint",), "so it is").check(answer)
+    line = answer.__code__.co_firstlineno
+    assert f"it raises ZeroDivisionError at line {line}: division by zero" in capsys.readouterr().out

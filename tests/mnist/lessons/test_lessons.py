@@ -118,15 +118,17 @@ def test_a_lesson_is_a_script(tmp_path):
     assert (tmp_path / "lessons").is_dir()
 
 
-def test_a_notebook_runs_from_top_to_bottom_and_shows_its_drawings():
-    notebook = exporting.executed(lesson_of(4))
+@every_lesson
+def test_a_notebook_runs_from_top_to_bottom_and_shows_its_drawings(lesson, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = exporting.executed(lesson)
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    kinds = {kind for output in shown for kind in output.get("data", ())}
-    assert {"image/png", "text/html"} <= kinds
     assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in shown)
+    drawn = [kind for output in shown for kind in output.get("data", ()) if kind in ("image/png", "text/html")]
+    assert len(drawn) == "".join(cell.text for cell in lesson.cells if cell.is_code).count("show(")
     said = "".join(output.text for output in shown if output.get("name") == "stdout")
-    assert "after call 2: x.grad = 12.0" in said
-    assert "→" not in said
+    assert not re.search(r"^→ ", said, re.MULTILINE)
+    assert said.splitlines()[-2].startswith("Not yet: ")
 
 
 def test_a_notebook_is_written_with_nothing_run(monkeypatch, tmp_path, capsys):
@@ -168,6 +170,32 @@ def test_where_nobody_sits_a_walk_does_not_wait(monkeypatch, tmp_path):
     monkeypatch.setattr(console, "input", lambda prompt: pytest.fail("it waits"))
     monkeypatch.setattr(walk.sys, "stdin", io.StringIO())
     Walk(lesson_of(4), tmp_path, console).run()
+
+
+def test_an_exercise_repeats_the_question_and_says_how_to_get_a_hint():
+    begun = lesson_of(3).exercise()
+    assert begun.startswith("# Exercise 3\n#\n# Not every tape knows ages.")
+    assert "# For a hint, add exercise.hint() at the end" in begun
+
+
+def test_the_exercise_is_run_by_the_python_of_the_walk(monkeypatch, tmp_path):
+    """A learner may have typed .venv/bin/python, and have another python or none on the path."""
+    for found, typed in ((sys.executable, "    python "), (None, f"    {sys.executable} ")):
+        monkeypatch.setattr(walk.shutil, "which", lambda name, found=found: found)
+        Walk(lesson_of(3), tmp_path, Console(file=(said := io.StringIO()), width=100)).run()
+        assert f"{typed}{tmp_path / 'exercise_03.py'}" in said.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_code_that_is_too_wide_goes_on_further_in(tmp_path, width):
+    Walk(lesson_of(4), tmp_path, Console(file=(said := io.StringIO()), width=width)).run()
+    lines = [line.rstrip() for line in said.getvalue().splitlines()]
+    assert max(map(len, lines[:-8])) <= width
+    at = next(i for i, line in enumerate(lines) if line.startswith("    print(f\"first place alone"))
+    assert len(lines[at + 1]) - len(lines[at + 1].lstrip()) == 8
+    everything = re.sub(r"\s+", "", said.getvalue())
+    for cell in lesson_of(4).cells:
+        assert not cell.is_code or re.sub(r"\s+", "", cell.text) in everything
 
 
 def test_an_exercise_that_was_begun_is_left_alone(tmp_path):
