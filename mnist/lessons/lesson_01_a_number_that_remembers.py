@@ -95,8 +95,8 @@ def slope(z, x):
 # and by y? (cos 3 is −0.99. You know the first one already, roughly: you have tried it.)
 
 # %%
-print("slope by x:", slope(Z, X), "  with pen and paper, y + cos x =", 2 + math.cos(3))
-print("slope by y:", slope(Z, Y), "  with pen and paper, x =", 3.0)
+print("slope by x:", slope(Z, X), "  pen and paper, y + cos x =", 2 + math.cos(3))
+print("slope by y:", slope(Z, Y), "  pen and paper, x =", 3.0)
 
 # %% [markdown]
 # No nudge that is a little too large, one walk in place of many runs, and no formula was ever

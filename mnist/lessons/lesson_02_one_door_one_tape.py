@@ -97,8 +97,8 @@ with tape.watching(looking):
     loss = (x * ad.exp(x)).sum()
     forward = dict(looking.seen)
     loss.backward()
-print("forward:          ", forward)
-print("with the way back:", looking.seen)
+print("forward: ", forward)
+print("and back:", looking.seen)
 
 # %% [markdown]
 # The way back uses the same operations as the way there. (Remember that for lesson 12.) This is the moment

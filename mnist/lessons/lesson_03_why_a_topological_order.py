@@ -126,7 +126,7 @@ totals, visits = from_young_to_old(z)
 print("in topological order:", totals[id(x)], "with", visits, "visits")
 x, z = doubled(50)
 totals, visits = from_young_to_old(z)
-print(f"50 doublings: slope {totals[id(x)]:,.0f} with {visits} visits, not {2**51 - 1:,}")
+print(f"50 doublings: slope {totals[id(x)]:,.0f}, {visits} visits, not {2**51 - 1:,}")
 
 # %% [markdown]
 # This loop is the whole of *backpropagation*. In the engine it reads so:

@@ -64,8 +64,9 @@ print("maximum(0, x) at 0:", ad.grad(lambda x: ad.maximum(0.0, x))(0.0).item())
 # autodiff.conventions` prints all of it):
 
 # %%
-for line in itertools.takewhile(lambda line: line != "at a bound", conventions.card()):
-    print(line)
+for row in itertools.takewhile(lambda row: row.name != "at a bound", conventions.CARD):
+    expression, at, value, gradient, _ = conventions._cells(row)
+    print(f"{expression:15} at {at:14} is {value:2} with gradient {gradient}")
 point(ad.relu, '@primitive("relu"')
 point(ad.maximum, "where(greater_equal(a, b), g, 0.0)")
 

@@ -42,10 +42,10 @@ def walk(make_optimizer, steps=40):
 
 
 _, height = walk(lambda place: nets.SGD(place, 0.0), steps=0)
-print(f"at the beginning:    height {height:.6f}")
+print(f"to begin with height {height:.6f}")
 for lr in (0.001, 0.01, 0.04, 0.07):
     _, height = walk(lambda place, lr=lr: nets.SGD(place, lr))
-    print(f"learning rate {lr:5}: height {height:9.6f} after 40 steps")
+    print(f"rate {lr:5}: height {height:9.6f} after 40 steps")
 
 # %% [markdown]
 # The larger the rate, the better.
@@ -56,7 +56,7 @@ for lr in (0.001, 0.01, 0.04, 0.07):
 # %%
 for lr in (0.075, 0.08, 0.081, 0.09):
     way, height = walk(lambda place, lr=lr: nets.SGD(place, lr))
-    print(f"learning rate {lr}: height {height:14.6f}, y goes", way[:4, 1].round(2), "…", way[-1, 1].round(2))
+    print(f"rate {lr:5}: height {height:12.2f}, y goes", way[:4, 1].round(2), "…", way[-1, 1].round(2))
 
 # %% [markdown]
 # Above 2/25 = 0.08 each step jumps across the valley and lands higher than it began. The limit is set by

@@ -135,7 +135,7 @@ print("first order: fine")
 try:
     ad.check_gradients(tired_sin, np.array([0.3, 1.2]), order=2)
 except (AssertionError, TypeError) as error:
-    print("second order:", type(error).__name__, "·", error)
+    print(f"second order: {type(error).__name__}\n    {error}")
 
 # %% [markdown]
 # ## Exercise

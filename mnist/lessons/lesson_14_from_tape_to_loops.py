@@ -7,6 +7,7 @@
 # whole training step to the engine's compiler, and looks at what it makes of it.
 
 # %%
+import textwrap
 import time
 
 import numpy as np
@@ -35,7 +36,7 @@ def chain(x):
 x = np.random.default_rng(0).standard_normal(1_000_000)
 graph = ad.trace(chain, x)
 print(graph.equations())
-print("operations:", [operation.primitive.name for operation in graph])
+print("operations:", ", ".join(operation.primitive.name for operation in graph))
 
 # %% [markdown]
 # **Predict.** Written by hand in a language such as C, how many loops over the million numbers would this
@@ -61,7 +62,7 @@ print(compiled.source)
 
 # %%
 for name, improve in program.PASSES.items():
-    print(f"{name}:\n    {(improve.__doc__ or '').splitlines()[0]}")
+    print(textwrap.fill(f"{name}: {(improve.__doc__ or '').splitlines()[0]}", 78, subsequent_indent="    "))
 point(program.optimized, "graph = improve(graph)")
 point(common_subexpressions, "def common_subexpressions")
 
@@ -135,7 +136,7 @@ def looks(x):
 try:
     looks(ad.Tensor([1.0, 2.0]))
 except ad.TraceError as error:
-    print(error)
+    print(textwrap.fill(str(error), 78))
 
 # %% [markdown]
 # ## Exercise

@@ -86,7 +86,7 @@ class Walk:
         if not path.exists():
             with writing(path):
                 path.write_text(self.lesson.exercise(), encoding="utf-8")
-        told = f"Open [bold]{path}[/], put your answer there, and run it until it says “Right”:"
+        told = f"Put your answer into [bold]{path}[/] and run it until it says “Right”:"
         self.console.print(f"\n{told}\n\n    [bold]{_python()} {path}[/]", highlight=False, soft_wrap=True)
 
 
