@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Exercise:
 
 def _line(answer: Any, error: Exception) -> str:
     """Return where in the learner's own file an error came up, in words."""
-    code = getattr(answer, "__code__", None)
+    code = getattr(inspect.unwrap(answer) if callable(answer) else answer, "__code__", None)
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if code and frame.filename == code.co_filename]
     return f" at line {lines[-1]}" if lines else ""

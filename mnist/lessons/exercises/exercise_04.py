@@ -16,6 +16,7 @@ def _judge(add_up: Any) -> None:
     first, second, third = (value.copy() for value in _VALUES)
     given = add_up([("x", first), ("y", first), ("x", second), ("x", third)])
     demand(isinstance(given, dict), f"it should give a dict, but gives {given!r}")
+    demand(given, "the dict is empty still: nothing is put into it as contributions arrive. Is a ... still there?")
     demand(set(given) == {"x", "y"}, f"the names should be x and y, but are {sorted(map(str, given))}")
     changed = not all(np.array_equal(now, was) for now, was in zip((first, second, third), _VALUES, strict=True))
     x = an_array(given["x"], (2,), "the gradient of x")

@@ -336,6 +336,7 @@ WRONG = {
         (first_alone, "later ones are lost"),
         (lambda contributions: {n: s / (3 if n == "x" else 1) for n, s in by_getting(contributions).items()}, "mean"),
         (lambda contributions: None, "empty"),
+        (lambda contributions: {}, "nothing is put into it"),
     ],
     5: [
         (np.cumsum, "goes forward"),

@@ -1,10 +1,12 @@
 """Each checker accepts right answers, however they are written, and says of wrong ones what is wrong."""
 
 import importlib
+import inspect
 import re
 
 import pytest
 
+import autodiff as ad
 from mnist.lessons.exercises.exercise import Exercise
 from mnist.lessons.script import lessons
 from tests.mnist.lessons.answers import RIGHT, WRONG
@@ -64,6 +66,16 @@ def test_a_hint_that_is_not_there_is_the_nearest(capsys):
     exercise.hint(0)
     exercise.hint(99)
     assert re.findall(r"Hint (\d) of 3", capsys.readouterr().out) == ["1", "3"]
+
+
+def test_an_error_in_an_operation_of_the_learners_is_told_with_the_line_of_the_learner(capsys):
+    @ad.primitive("reciprocal", lambda g, out, a: g)
+    def reciprocal(a):
+        return 1 / nothing  # noqa: F821
+
+    exercise_of(2).check(reciprocal)
+    line = inspect.unwrap(reciprocal).__code__.co_firstlineno + 2
+    assert f"it raises NameError at line {line}: name 'nothing'" in capsys.readouterr().out
 
 
 def test_an_error_of_the_learners_is_told_and_not_raised(capsys):
