@@ -19,8 +19,8 @@ from mnist.config import TrainConfig
 from mnist.data import CLASSES, PIXELS, Name
 from mnist.engines import Engine, by_autodiff, by_hand, tensorflow_on_each_device
 from mnist.errors import UserError
-from mnist.fit import batches
 from mnist.report import Report, page
+from mnist.training import batches
 from mnist.witnesses import DIRECTIONS, clear_of_kinks, differences, doubt, hear, in_dtype
 from nets import checkpoint
 from nets.layers import Activation

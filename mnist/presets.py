@@ -17,7 +17,7 @@ from autodiff.graph import Graph, Value
 from mnist.data import Dataset
 from mnist.engines import by_autodiff, load_engine
 from mnist.errors import UserError
-from mnist.fit import batches
+from mnist.training import batches
 from nets import checkpoint, manual
 
 LEARNING_RATE = 0.1

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from mnist.callbacks import Announce
 from mnist.config import TrainConfig
-from mnist.fit import Result, fit
 from mnist.run_folder import DEFAULT_PARENT, next_free
+from mnist.training import Result, fit
 
 
 def repeat(config: TrainConfig, times: int, announce: Announce = print) -> list[Result]:

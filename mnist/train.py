@@ -11,9 +11,9 @@ from mnist.cli import parse, run, said_of
 from mnist.config import TrainConfig
 from mnist.errors import UserError
 from mnist.evaluation import table
-from mnist.fit import Result, fit
 from mnist.recipes import PRESETS, PresetName
 from mnist.repeat import repeat, summary
+from mnist.training import Result, fit
 
 _COMMAND = "python -m mnist.train"
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from contestants import ENTRIES
 from mnist.benchmark.config import BenchmarkConfig
 from mnist.benchmark.measuring import Measurement, measure
 from mnist.benchmark.plot import plot
@@ -20,6 +19,7 @@ from mnist.benchmark.sweep import Swept
 from mnist.benchmark.table import table
 from mnist.benchmark.worker import ContestantError, workers
 from mnist.cli import parse, run
+from mnist.contestants import ENTRIES
 from mnist.errors import UserError
 from nets.files import replacing
 

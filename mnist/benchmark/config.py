@@ -6,8 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Literal, get_args
 
-from contestants import ENTRIES, threads
-from contestants.problem import OptimizerName, Problem
+from mnist.contestants import ENTRIES, threads
+from mnist.contestants.problem import OptimizerName, Problem
 from mnist.data import CLASSES, PIXELS, Name
 from mnist.errors import UserError
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from contestants.problem import Problem
-from contestants.serving import Start
 from mnist.benchmark.truth import TOLERANCE, Truth
 from mnist.benchmark.worker import ContestantError, Worker
+from mnist.contestants.problem import Problem
+from mnist.contestants.serving import Start
 
 TURN_SECONDS = 0.2
 

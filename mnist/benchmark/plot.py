@@ -6,8 +6,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from contestants import ENTRIES
 from mnist.benchmark.sweep import Swept
+from mnist.contestants import ENTRIES
 
 _NAMES = {"batch": "batch size", "width": "width of two hidden layers", "depth": "layers"}
 

@@ -16,16 +16,15 @@ from typing import Any
 
 import numpy as np
 
-import contestants
-from contestants import ENTRIES
-from mnist import data
+from mnist import contestants, data
 from mnist.benchmark.config import BenchmarkConfig
 from mnist.benchmark.table import WIDTH
 from mnist.benchmark.worker import ContestantError
+from mnist.contestants import ENTRIES
 from nets.files import in_short
 
 Arrival = dict[str, Any]
-"""What `python -m contestants.racing` prints: seconds after the start by name of the moment, steps and accuracy."""
+"""What `python -m mnist.contestants.racing` prints: seconds by name of the moment, steps and accuracy."""
 
 
 @dataclasses.dataclass
@@ -89,7 +88,7 @@ def race(config: BenchmarkConfig, names: Sequence[str], announce: Callable[[str]
 def _run(config: BenchmarkConfig, name: str, folder: str) -> Arrival:
     """Run a contestant in a fresh process. Raises ContestantError where it does not arrive."""
     caches = Path(folder, "caches", name)
-    root = str(Path(contestants.__file__).parents[1])
+    root = str(Path(contestants.__file__).parents[2])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
         "NUMBA_CACHE_DIR": str(caches / "numba"),
@@ -104,7 +103,7 @@ def _run(config: BenchmarkConfig, name: str, folder: str) -> Arrival:
         "accuracy": config.to_accuracy,
         "started": time.time(),
     }
-    command = [sys.executable, "-m", "contestants.racing", json.dumps(task)]
+    command = [sys.executable, "-m", "mnist.contestants.racing", json.dumps(task)]
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=config.patience)
     except subprocess.TimeoutExpired:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from contestants import ENTRIES
 from mnist.benchmark.config import Sweep
 from mnist.benchmark.measuring import Measurement
 from mnist.benchmark.table import WIDTH, microseconds
+from mnist.contestants import ENTRIES
 
 Curve = Mapping[int, float]
 """Seconds, by the value that is varied."""

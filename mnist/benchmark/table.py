@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contestants import ENTRIES
 from mnist.benchmark.measuring import Measurement
 from mnist.benchmark.truth import TOLERANCE
+from mnist.contestants import ENTRIES
 
 WIDTH = max(len(entry.title) for entry in ENTRIES.values()) + 2
 

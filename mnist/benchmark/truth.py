@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contestants.problem import BETA1, BETA2, EPSILON, Problem
-from contestants.serving import BATCHES, CHECKED_STEPS, Start
+from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem
+from mnist.contestants.serving import BATCHES, CHECKED_STEPS, Start
 from nets import manual
 
 TOLERANCE = 5e-3

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from contestants.serving import Failure, serve
+from mnist.contestants.serving import Failure, serve
 from nets.files import in_short
 
 _FAREWELL_SECONDS = 3.0

@@ -7,8 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from contestants import ENTRIES
-from contestants.problem import Problem
 from mnist import cli
 from mnist.benchmark import __main__ as command
 from mnist.benchmark import measuring
@@ -16,6 +14,8 @@ from mnist.benchmark.config import BenchmarkConfig
 from mnist.benchmark.measuring import Measurement, Timing
 from mnist.benchmark.sweep import Swept, exponent
 from mnist.benchmark.table import table
+from mnist.contestants import ENTRIES
+from mnist.contestants.problem import Problem
 
 SMALL = ("--layers", 6, 5, 3, "--batch-size", 4, "--rounds", 1)
 PROBLEM = Problem((784, 10), "sgd", 64)

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist import Callback, TrainConfig, fit
-from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist import Callback, TrainConfig, fit, training
 from mnist.callbacks import EarlyStopping, ProgressBar, describe
 from mnist.engines import load_engine
 from mnist.recipes import AS_THEY_ARE
@@ -96,7 +95,7 @@ def test_training_stops_once_patience_is_over_and_keeps_the_best_network(tmp_pat
                 parameter.grad.data *= -1
         return loss
 
-    monkeypatch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
+    monkeypatch.setattr(training, "load_engine", lambda name: engine)
     given = {"epochs": 20, "validation": 0.1, "patience": 3, "schedule": "constant", "optimizer": "sgd"}
     result = fit(config(tmp_path, **given), announce=lambda line: None)
     accuracies = [row["validation_accuracy"] for row in result.history]

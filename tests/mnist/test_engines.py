@@ -18,7 +18,7 @@ from mnist.config import TrainConfig
 from mnist.engines import load_engine, tensorflow_on_each_device
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
-from mnist.fit import batches
+from mnist.training import batches
 
 NETWORKS = {
     "no hidden layer": (784, 10),

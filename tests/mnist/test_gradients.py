@@ -5,12 +5,11 @@ import pytest
 
 import nets
 from autodiff import Tensor
-from mnist import TrainConfig, fit, gradients
-from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist import TrainConfig, fit, gradients, training
 from mnist.building import make_network
 from mnist.errors import DivergenceError
-from mnist.fit import batches, is_measured
 from mnist.recipes import AS_THEY_ARE
+from mnist.training import batches, is_measured
 from nets import manual
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -95,7 +94,7 @@ def test_a_gradient_that_is_no_number_ends_the_run_in_one_line(tmp_path, monkeyp
             parameter.grad = Tensor(np.full(parameter.shape, value, parameter.dtype))
         return 1.0
 
-    monkeypatch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
+    monkeypatch.setattr(training, "load_engine", lambda name: engine)
     told = f"the norm of the gradient became {value} at step 8 of epoch 1: lower --lr"
     with pytest.raises(DivergenceError, match=told):
         run(tmp_path)

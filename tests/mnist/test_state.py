@@ -15,8 +15,7 @@ from safetensors.numpy import save as serialize
 
 import nets
 from autodiff import Tensor
-from mnist import TrainConfig, data, fit, settings, state
-from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist import TrainConfig, data, fit, settings, state, training
 from mnist.engines import load_engine
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
@@ -74,7 +73,7 @@ def press_at(patch, steps, name="manual"):
             raise KeyboardInterrupt
         return real(model, x, y, **settings)
 
-    patch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
+    patch.setattr(training, "load_engine", lambda name: engine)
 
 
 def files_in(folder):
@@ -305,7 +304,7 @@ def test_metrics_and_pictures_go_when_the_run_goes_on_from_what_they_are_of(tmp_
         raise ZeroDivisionError
 
     interrupted(monkeypatch, tmp_path, steps=STEPS)
-    monkeypatch.setitem(fit_module.__globals__, "load_engine", lambda name: lambda model, x, y: fail())
+    monkeypatch.setattr(training, "load_engine", lambda name: lambda model, x, y: fail())
     with pytest.raises(ZeroDivisionError):
         resume(tmp_path)
 

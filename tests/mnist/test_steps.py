@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from autodiff import Tensor
-from mnist import TrainConfig, fit
-from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist import TrainConfig, fit, training
 from mnist.engines import load_engine
 from mnist.evaluation import evaluate
 from mnist.recipes import AS_THEY_ARE
@@ -19,7 +18,7 @@ def run(out, **settings):
 
 
 def spy(monkeypatch, engine):
-    monkeypatch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
+    monkeypatch.setattr(training, "load_engine", lambda name: engine)
 
 
 @pytest.mark.parametrize(("clip", "norm"), [(0.5, 0.5), (1e6, None)])
@@ -60,7 +59,7 @@ def test_the_network_is_the_average_of_its_weights_along_the_way(tmp_path, monke
 
 def test_the_loss_of_a_step_is_that_of_the_smoothed_labels(tmp_path, digits):
     from mnist import Callback
-    from mnist.fit import batches
+    from mnist.training import batches
 
     class First(Callback):
         loss = None

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
+from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
 
 Tree = Any
 """Nested lists of arrays: the parameters, and what Adam remembers of them."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from contestants import ENTRIES, threads
+from mnist.contestants import ENTRIES, threads
 
 if TYPE_CHECKING:  # NumPy counts its threads when it is imported, so that has to wait
     import numpy as np
 
-    from contestants.problem import Problem
+    from mnist.contestants.problem import Problem
 
 CHECKED_STEPS = 4
 """Steps whose numbers are compared. After more of them, two roundings on either side of a relu's kink are far apart."""
@@ -64,7 +64,7 @@ class Server:
 
     def prepare(self) -> bool:
         """Import the library, and have it do once what it does but once in a process."""
-        from contestants.problem import Problem
+        from mnist.contestants.problem import Problem
 
         self.start(Problem((3, 2, 2), "sgd", 2))
         return True

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from contestants.problem import BETA1, BETA2, EPSILON_HAT, Problem
+from mnist.contestants.problem import BETA1, BETA2, EPSILON_HAT, Problem
 
 
 class Fit:

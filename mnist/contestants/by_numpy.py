@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
+from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
 
 
 class ByHand(StepByStep):

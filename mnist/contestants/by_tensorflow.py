@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from contestants.problem import BETA1, BETA2, EPSILON_HAT, Problem, StepByStep
+from mnist.contestants.problem import BETA1, BETA2, EPSILON_HAT, Problem, StepByStep
 
 
 class Eager(StepByStep):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
+from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
 
 
 class Eager(StepByStep):

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contestants import ENTRIES, threads
+from mnist.contestants import ENTRIES, threads
 
 if TYPE_CHECKING:  # NumPy counts its threads when it is imported, so that has to wait
     import numpy as np
 
-    from contestants.problem import Problem
+    from mnist.contestants.problem import Problem
 
 MOST_EPOCHS = 20
 LOOKS_IN_AN_EPOCH = 4
@@ -36,7 +36,7 @@ def race(task: dict[str, Any]) -> dict[str, Any]:
         moments[moment] = time.time() - task["started"]
 
     threads.use(task["threads"])
-    from contestants.problem import Problem
+    from mnist.contestants.problem import Problem
 
     entry = ENTRIES[task["name"]]
     entry.load()

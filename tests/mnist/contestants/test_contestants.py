@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contestants import ENTRIES, racing, threads
-from contestants.problem import Problem
-from contestants.serving import BATCHES, CHECKED_STEPS, Server
 from mnist import data
 from mnist.benchmark.truth import TOLERANCE, Truth
 from mnist.benchmark.worker import workers
+from mnist.contestants import ENTRIES, racing, threads
+from mnist.contestants.problem import Problem
+from mnist.contestants.serving import BATCHES, CHECKED_STEPS, Server
 from nets import manual
 from tests.autodiff.compiler.conftest import let_python_run_it
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LAYERS = (12, 9, 7, 5)
 HERE = {"numpy", "autodiff", "tensorflow"}
 """Libraries that are imported into this process. PyTorch and TensorFlow, and JAX, do not bear each other in one."""
@@ -78,7 +78,7 @@ def test_batches_are_taken_one_after_the_other_and_then_from_the_first_again(kin
 
 
 def test_a_wrong_update_is_noticed(monkeypatch):
-    from contestants import by_numpy
+    from mnist.contestants import by_numpy
 
     problem = Problem(LAYERS, "sgd", 6)
     truth = Truth.of(problem)
@@ -132,15 +132,15 @@ def _in_a_process_of_its_own(*arguments):
 
 
 def test_a_process_that_runs_one_contestant_imports_no_other_library():
-    code = "import contestants, contestants.by_numpy, contestants.racing, contestants.serving, sys; print(*sys.modules)"
+    code = "import sys; from mnist.contestants import by_numpy, racing, serving; print(*sys.modules)"
     modules = set(_in_a_process_of_its_own("-c", code).stdout.split())
     assert "numpy" in modules
-    assert not modules & {"autodiff", "nets", "mnist", "numba", "tensorflow", "torch", "jax", "matplotlib"}
+    assert not modules & {"autodiff", "nets", "mnist.training", "numba", "tensorflow", "torch", "jax", "matplotlib"}
 
 
 def test_every_library_is_told_how_many_threads():
     code = (
-        "from contestants import threads; threads.use(1); import numba, os, threadpoolctl, numpy;"
+        "from mnist.contestants import threads; threads.use(1); import numba, os, threadpoolctl, numpy;"
         "print(numba.get_num_threads(), *{pool['num_threads'] for pool in threadpoolctl.threadpool_info()},"
         "threads.available(), os.environ['TF_NUM_INTRAOP_THREADS'])"
     )
@@ -174,7 +174,7 @@ def test_a_race_ends_at_the_accuracy_and_tells_the_moments_in_order(task, kind):
     if not ENTRIES[kind].is_installed:
         pytest.skip(f"{ENTRIES[kind].library} is not installed")
     task |= {"name": kind}
-    done = _in_a_process_of_its_own("-m", "contestants.racing", json.dumps(task))
+    done = _in_a_process_of_its_own("-m", "mnist.contestants.racing", json.dumps(task))
     assert done.returncode == 0, done.stderr
     arrival = json.loads(done.stdout.splitlines()[-1])
     assert 0 < arrival["imported"] < arrival["read"] < arrival["first_step"] < arrival["arrived"] < 120
@@ -184,7 +184,7 @@ def test_a_race_ends_at_the_accuracy_and_tells_the_moments_in_order(task, kind):
 
 def test_a_race_that_does_not_arrive_says_how_far_it_came(task):
     task |= {"accuracy": 99.99, "layers": [784, 10]}
-    done = _in_a_process_of_its_own("-m", "contestants.racing", json.dumps(task))
+    done = _in_a_process_of_its_own("-m", "mnist.contestants.racing", json.dumps(task))
     assert done.returncode == 1
     assert done.stderr.strip().endswith(f"% after {racing.MOST_EPOCHS} epochs")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 import autodiff as ad
 import nets
-from contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
+from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
 
 
 class Eager(StepByStep):

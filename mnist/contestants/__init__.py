@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from contestants.problem import Contestant, Problem
+    from mnist.contestants.problem import Contestant, Problem
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Entry:
 
     def load(self) -> type[Contestant]:
         """Import the library. Raises what it raises."""
-        kind: type[Contestant] = getattr(import_module(f"contestants.{self.module}"), self.kind)
+        kind: type[Contestant] = getattr(import_module(f"mnist.contestants.{self.module}"), self.kind)
         return kind
 
     def enter(self, problem: Problem) -> Contestant:

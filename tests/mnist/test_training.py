@@ -11,14 +11,13 @@ import pytest
 
 import nets
 from autodiff import Tensor
-from mnist import TrainConfig, fit, settings
-from mnist import fit as fit_module  # the function, which hides the module of its name
+from mnist import TrainConfig, fit, settings, training
 from mnist.building import make_optimizer
 from mnist.engines import load_engine
 from mnist.errors import DivergenceError, UserError
 from mnist.evaluation import evaluate
-from mnist.fit import batches
 from mnist.recipes import AS_THEY_ARE
+from mnist.training import batches
 from nets import checkpoint
 from nets.schedules import SCHEDULES
 
@@ -65,7 +64,7 @@ def without_seconds(rows):
 
 def use_engine(monkeypatch, engine):
     """Let a function of our own compute the gradients."""
-    monkeypatch.setitem(fit_module.__globals__, "load_engine", lambda name: engine)
+    monkeypatch.setattr(training, "load_engine", lambda name: engine)
 
 
 def after(steps, then):
