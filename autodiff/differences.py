@@ -23,12 +23,13 @@ _PER_OPERATION = 2_000
 
 
 def finite_differences(graph: Graph, most: int = 24) -> dict[Value, np.ma.MaskedArray]:
-    """Return ∂L/∂v for the values v that have a cotangent, in float64; L is the graph's first output, a scalar.
+    """Return ∂L/∂v for the values v that have a cotangent, in float64; L is the graph's first output, a scalar of
+    the forward pass; there are none of another.
 
     At most so many numbers of a value are moved, evenly chosen, and fewer in a large graph; the others are masked.
     Where one of each value is still too much to do, it is done for the leaves alone, or not at all.
     """
-    if not graph.outputs or graph.outputs[0].shape != ():
+    if not graph.outputs or not _is_loss(graph.outputs[0]):
         return {}
     replay = _Replay(graph)
     wanted = [v for v in replay.reached if v.cotangent is not None and v.dtype.kind == "f"]
@@ -38,6 +39,11 @@ def finite_differences(graph: Graph, most: int = 24) -> dict[Value, np.ma.Masked
             with np.errstate(all="ignore"):  # what is no number before stays none
                 return {value: _differences(replay, value, min(most, affordable)) for value in candidates}
     return {}
+
+
+def _is_loss(output: Value) -> bool:
+    """Whether the cotangents of a graph may be those of its output: a gradient is none of what it was derived from."""
+    return output.shape == () and (output.operation is None or output.operation.during == "forward")
 
 
 def _differences(replay: _Replay, value: Value, most: int) -> np.ma.MaskedArray:

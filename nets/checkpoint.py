@@ -75,5 +75,8 @@ def build(architecture: Any, state: Mapping[str, np.ndarray], kind: type[Module]
     model = construct(architecture, state, dtypes.pop() if dtypes else np.float32)
     if not isinstance(model, kind):
         raise ValueError(f"it is a {type(model).__name__}, not a network of the kind {kind.__name__}")
+    for name, own in model.state_dict().items():
+        if name in state and state[name].dtype != own.dtype:
+            raise ValueError(f"its {name} is of {state[name].dtype}, not of {own.dtype}")
     model.load_state_dict(state)
     return model

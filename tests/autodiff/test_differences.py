@@ -75,3 +75,7 @@ def test_no_number_stays_no_number_without_a_warning():
         graph = ad.trace(lambda x: ad.value_and_grad(lambda x: ad.sum(ad.log(x)))(x)[0], np.array([-1.0, 2.0]))
     (differences,) = (finite_differences(graph)[x] for x in graph.of_kind("input"))
     assert np.isnan(differences[0])
+
+
+def test_a_graph_that_ends_in_a_gradient_has_none():
+    assert finite_differences(ad.trace(ad.grad(lambda x: x * x * x), 2.0)) == {}

@@ -148,3 +148,9 @@ def test_all_samples_together_are_held_to_their_size():
 def test_a_view_has_a_cell_for_each_number(shape):
     view = Sampling([np.zeros(shape)]).view(shape)
     assert view.rows * view.columns == np.prod(shape)
+
+
+def test_a_gradient_can_be_explored_too(tmp_path):
+    page = viz.explore(ad.grad(lambda x: x * x * x), ad.Tensor(2.0, name="x"))
+    page.save(tmp_path / "gradient.html")
+    assert "<svg" in (tmp_path / "gradient.html").read_text(encoding="utf-8")
