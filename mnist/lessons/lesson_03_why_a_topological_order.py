@@ -147,7 +147,7 @@ def diamond(x):
     return a + b
 
 
-show(viz.explore(diamond, ad.Tensor(3.0, name="x"), title="a waits for b"), "03_a_waits_for_b")
+show(viz.explore(diamond, ad.Tensor(3.0, name="x"), title="a = t1 waits for b = t1·t1"), "03_a_waits_for_b")
 
 # %% [markdown]
 # ## Exercise
