@@ -137,7 +137,8 @@ point(walk, "for variable in reversed(variables):")
 point(walk, "cotangent = cotangents.pop(id(variable), None)")
 
 # %% [markdown]
-# On the page, step backward and watch a: it gets its turn only when both contributions have come.
+# On the page `a` is called t1, and b is t1·t1. Step backward and watch dt1, the slope by `a`: it is handed
+# on only when both contributions have come.
 
 
 # %%
