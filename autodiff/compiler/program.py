@@ -19,7 +19,7 @@ from autodiff.compiler.emitting import Run, emit
 from autodiff.compiler.lowering import lowering
 from autodiff.compiler.memory import ALIGNMENT, arranged
 from autodiff.compiler.planning import Plan
-from autodiff.compiler.rewriting import is_number
+from autodiff.compiler.rewriting import is_number, needed
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
 from autodiff.compiler.splitting import splitting
@@ -158,8 +158,9 @@ class Program:
                 else:
                     self._do(step.operation)
             results = [self._output(value) for value in self.graph.outputs]
-            for target, new in self._copied:
-                self._held[target.id][...] = self._array(new)
+            news = [self._output(new) if new.id in self._targets else self._array(new) for _, new in self._copied]
+            for (target, _), new in zip(self._copied, news, strict=True):
+                self._held[target.id][...] = new
             for target, array in self._borrowed:
                 array[...] = self._held[target.id]
             return results
@@ -267,25 +268,27 @@ def _linked(run: Run, calls: Iterator[tuple[int, int]], stop: np.ndarray) -> mac
 def _written_over(plan: Plan) -> dict[int, Value]:
     """Return, for each value that is assigned, the leaf whose memory it can be written over at once.
 
-    It can if a loop makes it, element by element, and nothing else reads the leaf's old numbers later than that loop,
-    or at the same time in another thread.
+    It can if a loop makes it, element by element, and nothing else reads the leaf's old numbers later than that, or at
+    the same time in another thread: not the loop's next operations either, nor the caller, nor another assignment.
     """
-    made_by: dict[int, tuple[int, Loop]] = {}
-    read_by: dict[int, list[tuple[int, object, bool]]] = {}
-    for moment, unit, operation, reads in plan.moments():
+    made_by: dict[int, tuple[int, int, Loop]] = {}
+    read_by: dict[int, list[tuple[int, int, object, bool]]] = {}
+    for turn, (moment, unit, operation, reads) in enumerate(plan.moments()):
         if isinstance(unit, Loop) and not is_reduction(operation):
-            made_by[operation.output.id] = moment, unit
+            made_by[operation.output.id] = turn, moment, unit
         for value, index in reads:
             in_step = isinstance(unit, Loop) and index == names(unit.space)
-            read_by.setdefault(value.id, []).append((moment, unit, in_step))
+            read_by.setdefault(value.id, []).append((turn, moment, unit, in_step))
     leaves: dict[int, Value] = {}
-    kept = {value.id for value in plan.graph.outputs}
+    kept = {value.id for value in needed(plan.graph)}
     for leaf, new in plan.graph.assignments:
         if new.id not in made_by:
             continue
-        moment, loop = made_by[new.id]
+        turn, moment, loop = made_by[new.id]
         others = read_by.get(leaf.id, [])
-        safe = all(when < moment or (where is loop and in_step) for when, where, in_step in others)
+        safe = all(
+            when < moment or (place <= turn and where is loop and in_step) for place, when, where, in_step in others
+        )
         if safe and leaf.id not in kept and new.shape == leaf.shape and new.dtype == leaf.dtype:
             leaves.setdefault(new.id, leaf)
     return leaves

@@ -686,6 +686,46 @@ def test_a_tensor_that_is_given_the_numbers_of_another_is_given_them_at_each_cal
         np.testing.assert_allclose(w.data, x + 1)
 
 
+def test_old_numbers_are_read_before_new_ones_are_written_over_them():
+    """All of it is one loop, in which each operation comes to an element after the one before."""
+    a, b = nets.Buffer(random((2, 3))), nets.Buffer(random((2, 3), 1))
+
+    @ad.jit
+    def step(x):
+        a.data, b.data = a * 2.0, a + b * x
+
+    for i in range(3):
+        x, old_a, old_b = random((2, 3), i), a.data.copy(), b.data.copy()
+        step(x)
+        np.testing.assert_allclose(a.data, 2 * old_a, rtol=1e-12)
+        np.testing.assert_allclose(b.data, old_a + old_b * x, rtol=1e-12)
+
+
+def test_what_is_assigned_may_be_another_tensors_old_numbers():
+    now, before, earlier = (nets.Buffer(np.full((3,), float(-i))) for i in range(3))
+
+    @ad.jit
+    def step(x):
+        earlier.data, before.data, now.data = before, now, now + x
+
+    for i in range(4):
+        step(np.ones(3))
+        assert [b.data.tolist() for b in (now, before, earlier)] == [[i + 1.0] * 3, [i] * 3, [i - 1.0] * 3]
+
+
+def test_two_tensors_can_change_places():
+    a, b = nets.Buffer(np.zeros(3)), nets.Buffer(np.ones(3))
+
+    @ad.jit
+    def step():
+        was = a * 1.0
+        a.data, b.data = b, was
+
+    for i in range(4):
+        step()
+        assert (a.data.tolist(), b.data.tolist()) == ([(i + 1.0) % 2] * 3, [i % 2] * 3)
+
+
 def test_what_cannot_be_written_is_not_written():
     fixed = random((4, 3))
     before = fixed.copy()
