@@ -175,6 +175,7 @@ class Program:
             if id_ in self._cells:
                 self._numbers[self._cells[id_]] = array
             return
+        array = np.asarray(array)  # a NumPy scalar has no address that would last
         if array.shape != value.shape or array.dtype != value.dtype:
             raise MisfitError(f"{array.dtype}{array.shape} in the place of {value!r}")
         flags = array.flags

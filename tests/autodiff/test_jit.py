@@ -220,6 +220,12 @@ def test_numbers_and_tuples_are_told_apart_by_their_types():
     assert compiled(x, (2.0,)).dtype == np.float64
 
 
+def test_numpy_scalars_are_arguments_like_any_other():
+    compiled = ad.jit(lambda x, y: x - y)
+    for i in range(4):
+        assert compiled(np.float64(3 * i), np.float64(i)).data == 2 * i
+
+
 def test_one_array_given_twice_is_two_arguments():
     compiled = ad.jit(lambda x, y: x - 2.0 * y)
     a, b = random((3,)), random((3,), 1)
