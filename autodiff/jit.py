@@ -207,21 +207,24 @@ def _by_position(f: Callable[..., Any], args: Arguments, kwargs: dict[str, Any])
     return bound.args
 
 
-def _signature(arg: Any) -> Any:
+def _signature(arg: Any, is_alone: bool = True) -> Any:
     """Return what a version is made for: shape and dtype of an array, and any other value with its type.
 
-    A leaf that requires a gradient is one itself: that is where f leaves the gradient.
+    A leaf that requires a gradient is one itself: that is where f leaves the gradient. Arrays within a tuple, where the
+    trace does not look for arguments, are refused.
     """
     array = unwrap(arg)
-    if isinstance(array, np.ndarray | np.generic):
+    if is_alone and isinstance(array, np.ndarray | np.generic):
         return type(arg), array.shape, array.dtype, id(arg) if isinstance(arg, Variable) and arg.tracked else None
+    if type(arg) is tuple:
+        return tuple, *(_signature(part, is_alone=False) for part in arg)
     try:
-        hash(arg)
+        hash(array)
     except TypeError:
         raise TypeError(
             f"jit: {type(arg).__name__} is no argument for a compiled function; hand over its arrays one by one"
         ) from None
-    return (tuple, *map(_signature, arg)) if type(arg) is tuple else (type(arg), arg)
+    return type(arg), arg
 
 
 def _is_differentiated(arg: Any) -> bool:

@@ -420,9 +420,17 @@ def test_arguments_may_be_given_by_name():
     np.testing.assert_array_equal(compiled(x, scale=3.0).data, x * 3)
 
 
-def test_a_list_of_arrays_is_refused_and_the_way_out_told():
+@pytest.mark.parametrize("kind", [list, tuple, lambda xs: (tuple(xs),)], ids=["list", "tuple", "tuple in a tuple"])
+@pytest.mark.parametrize("make", [random, lambda shape: ad.Tensor(random(shape))], ids=["array", "Tensor"])
+def test_a_collection_of_arrays_is_refused_and_the_way_out_told(kind, make):
     with pytest.raises(TypeError, match="one by one"):
-        ad.jit(lambda xs: xs[0])([random((3,))])
+        ad.jit(lambda xs: xs)(kind([make((3,))]))
+
+
+def test_numpy_scalars_in_a_tuple_are_part_of_the_version():
+    compiled = ad.jit(lambda x, t: x * t[0])
+    for factor in (2.0, 3.0):
+        np.testing.assert_array_equal(compiled(np.ones(3), (np.float64(factor),)).data, [factor] * 3)
 
 
 def test_each_leaf_among_the_arguments_gets_its_own_gradient():
