@@ -61,7 +61,7 @@ class SourceTracer(Tracer):
 
     def announce(self, item: Array, source: Source, name: str | None) -> Array:
         """Make a leaf of an argument or an entry: return what f shall compute with in its place."""
-        lifted = Number(item) if isinstance(item, int | float) and not isinstance(item, np.generic) else item
+        lifted = Number(item) if isinstance(item, int | float | np.number) else item
         value = super().add(lifted, "input", getattr(item, "name", None) or name)
         self.sources[value.id] = source
         if isinstance(item, Variable):
@@ -121,7 +121,7 @@ class SourceTracer(Tracer):
         if entry:
             return entry.item
         item = holder[key]
-        if isinstance(item, bool) or not isinstance(item, int | float | np.ndarray):
+        if isinstance(item, bool) or not isinstance(item, int | float | np.floating | np.integer | np.ndarray):
             self.guards[id(holder), key] = lambda args: bool(holder.get(key) == item)
             return item
         kind = type(item)

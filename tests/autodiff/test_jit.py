@@ -487,6 +487,20 @@ def test_a_setting_that_becomes_zero_or_not_is_noticed():
         np.testing.assert_allclose(p.data, q.data, rtol=1e-11)
 
 
+@pytest.mark.parametrize("number", [np.float64, np.float32, np.int64])
+def test_a_setting_may_be_a_numpy_scalar(number):
+    (model, ours, step), (twin, theirs, same_step) = (training(OPTIMIZERS["adam"]) for _ in range(2))
+    step, calls = counted(step)
+    compiled = ad.jit(step)
+    for i in range(4):
+        ours.lr = theirs.lr = number(2 - i / 2)
+        compiled(*batch(i))
+        same_step(*batch(i))
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-6)
+    assert len(calls) <= 3
+
+
 def test_weights_loaded_between_two_calls_are_used():
     model, _, step = training(OPTIMIZERS["adam"])
     compiled = ad.jit(step)
