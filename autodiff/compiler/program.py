@@ -74,7 +74,9 @@ class Program:
         places = arranged(plan, inner, "memory" not in without)
         self._arena = aligned(max((place.end for place in places.values()), default=0))
         self._fresh = [v for v in arrays if v.id in outputs and _nbytes(v) > COPIED_UP_TO]
-        self._given_away = {v.id for v in self._fresh}
+        first = {v.id: i for i, v in reversed(list(enumerate(self.graph.outputs)))}
+        self._given_away = {first[v.id] for v in self._fresh}
+        """Which of the outputs the caller gets without a copy: each array once."""
         self._buffers = len(places)
 
         emitted = emit(plan, self._in_place)
@@ -157,8 +159,8 @@ class Program:
                     self._check_indices()
                 else:
                     self._do(step.operation)
-            results = [self._output(value) for value in self.graph.outputs]
-            news = [self._output(new) if new.id in self._targets else self._array(new) for _, new in self._copied]
+            results = [self._output(value, i in self._given_away) for i, value in enumerate(self.graph.outputs)]
+            news = [self._output(new, new.id not in self._targets) for _, new in self._copied]
             for (target, _), new in zip(self._copied, news, strict=True):
                 self._held[target.id][...] = new
             for target, array in self._borrowed:
@@ -218,9 +220,9 @@ class Program:
             return float(self._numbers[self._cells[value.id]])
         return self._held.get(self._in_place.get(value.id, value).id, value.data)
 
-    def _output(self, value: Value) -> Array:
+    def _output(self, value: Value, is_given_away: bool) -> Array:
         array = self._array(value)
-        return array.copy() if isinstance(array, np.ndarray) and value.id not in self._given_away else array
+        return array if is_given_away or not isinstance(array, np.ndarray) else array.copy()
 
 
 COPIED_UP_TO = 256

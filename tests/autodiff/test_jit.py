@@ -161,6 +161,21 @@ def test_results_own_their_memory():
 # ── never stale ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_results_that_are_equal_do_not_share_memory():
+    p, q = (nets.Parameter(random((100,), seed)) for seed in (0, 1))
+
+    @ad.jit
+    def f(x):
+        p.grad = q.grad = None
+        ad.sum((p + q) * ad.exp(x)).backward()
+        return ad.exp(x), ad.exp(x)
+
+    one, other = f(random((100,)))
+    assert not np.shares_memory(one.data, other.data)
+    assert not np.shares_memory(p.grad.data, q.grad.data)
+    assert not np.shares_memory(p.grad.data, one.data)
+
+
 def test_tensors_in_a_closure_are_read_anew():
     w = ad.Tensor(random((3,)), requires_grad=True)
     compiled = ad.jit(lambda x: x * w)
