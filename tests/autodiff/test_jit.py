@@ -489,6 +489,23 @@ def test_a_replaced_parameter_is_noticed():
     np.testing.assert_allclose(compiled(x).data, x @ model.weight.data + model.bias.data)
 
 
+def test_a_replaced_buffer_is_noticed_even_where_it_is_equal():
+    class Counter(nets.Module):
+        def __init__(self):
+            self.count = nets.Buffer(np.zeros(1))
+
+        def forward(self, x):
+            self.count.data = self.count + 1.0
+            return x
+
+    counter = Counter()
+    compiled = ad.jit(lambda x: counter(x))
+    for i in range(3):
+        compiled(np.ones(2))
+        assert counter.count.data == i + 1
+        counter.count = nets.Buffer(np.full(1, i + 1.0))
+
+
 def test_a_setting_that_becomes_zero_or_not_is_noticed():
     model, optimizer, step = training(OPTIMIZERS["momentum"])
     twin, theirs, same_step = training(OPTIMIZERS["momentum"])
@@ -816,17 +833,17 @@ def test_a_list_that_changes_in_a_closure_or_in_a_module_is_noticed():
 
     class Scale(nets.Module):
         def __init__(self):
-            self.factors = {"of": 1.0}
+            self.factors = {"of": [1.0]}
 
         def forward(self, x):
-            return x * self.factors["of"]
+            return x * self.factors["of"][0]
 
     scale = Scale()
     compiled = ad.jit(lambda x: scale(x) * factors[0])
     for factor in (2.0, 3.0):
         factors[0] = factor
         np.testing.assert_allclose(compiled(np.ones(3)).data, factor)
-    scale.factors["of"] = 5.0
+    scale.factors["of"][0] = 5.0
     np.testing.assert_allclose(compiled(np.ones(3)).data, 15.0)
 
 
