@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autodiff import tape
-from autodiff.compiler.tracing import Arguments, Guard, MisfitError, SourceTracer, TraceError
+from autodiff.compiler.tracing import Arguments, Guard, MisfitError, SourceTracer, TraceError, copied, same
 from autodiff.graph import Graph
 from autodiff.tape import Array, Variable, tick, unwrap, watching
 from autodiff.tensor import Tensor
@@ -207,21 +207,24 @@ def _by_position(f: Callable[..., Any], args: Arguments, kwargs: dict[str, Any])
     return bound.args
 
 
-def _signature(arg: Any) -> Any:
+def _signature(arg: Any, is_alone: bool = True) -> Any:
     """Return what a version is made for: shape and dtype of an array, and any other value with its type.
 
-    A leaf that requires a gradient is one itself: that is where f leaves the gradient.
+    A leaf that requires a gradient is one itself: that is where f leaves the gradient. Arrays within a tuple, where the
+    trace does not look for arguments, are refused.
     """
     array = unwrap(arg)
-    if isinstance(array, np.ndarray | np.generic):
+    if is_alone and isinstance(array, np.ndarray | np.generic):
         return type(arg), array.shape, array.dtype, id(arg) if isinstance(arg, Variable) and arg.tracked else None
+    if type(arg) is tuple:
+        return tuple, *(_signature(part, is_alone=False) for part in arg)
     try:
-        hash(arg)
+        hash(array)
     except TypeError:
         raise TypeError(
             f"jit: {type(arg).__name__} is no argument for a compiled function; hand over its arrays one by one"
         ) from None
-    return (tuple, *map(_signature, arg)) if type(arg) is tuple else (type(arg), arg)
+    return type(arg), arg
 
 
 def _is_differentiated(arg: Any) -> bool:
@@ -250,8 +253,8 @@ def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[tuple[Guard,
     if isinstance(value, types.FunctionType | types.MethodType | functools.partial | Jit):
         yield from _surroundings(value, seen)
     if not isinstance(value, types.ModuleType):
-        then = _copied(value)
-        yield lambda args: _same(look(), then), type(value) in (list, dict)
+        then = copied(value)
+        yield lambda args: same(look(), then), type(value) in (list, dict)
 
 
 def _names_in(code: types.CodeType) -> Iterator[str]:
@@ -260,24 +263,6 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names_in(constant)
-
-
-def _copied(value: Any) -> Any:
-    """Return a value that stays as it is now: of lists and dicts, and what these hold, a copy."""
-    if type(value) in (list, tuple):
-        return type(value)(map(_copied, value))
-    return {key: _copied(item) for key, item in value.items()} if type(value) is dict else value
-
-
-def _same(now: Any, then: Any) -> bool:
-    """Whether something is what it was: numbers and texts by value, collections part by part, all else by identity."""
-    if type(then) in (list, tuple):
-        return type(now) is type(then) and len(now) == len(then) and all(map(_same, now, then))
-    if type(then) is dict:
-        return type(now) is dict and now.keys() == then.keys() and all(_same(now[key], then[key]) for key in then)
-    if isinstance(then, int | float | str):
-        return type(now) is type(then) and bool(now == then)
-    return now is then
 
 
 def _content(cell: Any) -> Any:

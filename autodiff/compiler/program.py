@@ -19,7 +19,7 @@ from autodiff.compiler.emitting import Run, emit
 from autodiff.compiler.lowering import lowering
 from autodiff.compiler.memory import ALIGNMENT, arranged
 from autodiff.compiler.planning import Plan
-from autodiff.compiler.rewriting import is_number
+from autodiff.compiler.rewriting import is_number, needed
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
 from autodiff.compiler.splitting import splitting
@@ -74,7 +74,9 @@ class Program:
         places = arranged(plan, inner, "memory" not in without)
         self._arena = aligned(max((place.end for place in places.values()), default=0))
         self._fresh = [v for v in arrays if v.id in outputs and _nbytes(v) > COPIED_UP_TO]
-        self._given_away = {v.id for v in self._fresh}
+        first = {v.id: i for i, v in reversed(list(enumerate(self.graph.outputs)))}
+        self._given_away = {first[v.id] for v in self._fresh}
+        """Which of the outputs the caller gets without a copy: each array once."""
         self._buffers = len(places)
 
         emitted = emit(plan, self._in_place)
@@ -157,9 +159,10 @@ class Program:
                     self._check_indices()
                 else:
                     self._do(step.operation)
-            results = [self._output(value) for value in self.graph.outputs]
-            for target, new in self._copied:
-                self._held[target.id][...] = self._array(new)
+            results = [self._output(value, i in self._given_away) for i, value in enumerate(self.graph.outputs)]
+            news = [self._output(new, new.id not in self._targets) for _, new in self._copied]
+            for (target, _), new in zip(self._copied, news, strict=True):
+                self._held[target.id][...] = new
             for target, array in self._borrowed:
                 array[...] = self._held[target.id]
             return results
@@ -174,6 +177,7 @@ class Program:
             if id_ in self._cells:
                 self._numbers[self._cells[id_]] = array
             return
+        array = np.asarray(array)  # a NumPy scalar has no address that would last
         if array.shape != value.shape or array.dtype != value.dtype:
             raise MisfitError(f"{array.dtype}{array.shape} in the place of {value!r}")
         flags = array.flags
@@ -216,9 +220,9 @@ class Program:
             return float(self._numbers[self._cells[value.id]])
         return self._held.get(self._in_place.get(value.id, value).id, value.data)
 
-    def _output(self, value: Value) -> Array:
+    def _output(self, value: Value, is_given_away: bool) -> Array:
         array = self._array(value)
-        return array.copy() if isinstance(array, np.ndarray) and value.id not in self._given_away else array
+        return array if is_given_away or not isinstance(array, np.ndarray) else array.copy()
 
 
 COPIED_UP_TO = 256
@@ -267,25 +271,27 @@ def _linked(run: Run, calls: Iterator[tuple[int, int]], stop: np.ndarray) -> mac
 def _written_over(plan: Plan) -> dict[int, Value]:
     """Return, for each value that is assigned, the leaf whose memory it can be written over at once.
 
-    It can if a loop makes it, element by element, and nothing else reads the leaf's old numbers later than that loop,
-    or at the same time in another thread.
+    It can if a loop makes it, element by element, and nothing else reads the leaf's old numbers later than that, or at
+    the same time in another thread: not the loop's next operations either, nor the caller, nor another assignment.
     """
-    made_by: dict[int, tuple[int, Loop]] = {}
-    read_by: dict[int, list[tuple[int, object, bool]]] = {}
-    for moment, unit, operation, reads in plan.moments():
+    made_by: dict[int, tuple[int, int, Loop]] = {}
+    read_by: dict[int, list[tuple[int, int, object, bool]]] = {}
+    for turn, (moment, unit, operation, reads) in enumerate(plan.moments()):
         if isinstance(unit, Loop) and not is_reduction(operation):
-            made_by[operation.output.id] = moment, unit
+            made_by[operation.output.id] = turn, moment, unit
         for value, index in reads:
             in_step = isinstance(unit, Loop) and index == names(unit.space)
-            read_by.setdefault(value.id, []).append((moment, unit, in_step))
+            read_by.setdefault(value.id, []).append((turn, moment, unit, in_step))
     leaves: dict[int, Value] = {}
-    kept = {value.id for value in plan.graph.outputs}
+    kept = {value.id for value in needed(plan.graph)}
     for leaf, new in plan.graph.assignments:
         if new.id not in made_by:
             continue
-        moment, loop = made_by[new.id]
+        turn, moment, loop = made_by[new.id]
         others = read_by.get(leaf.id, [])
-        safe = all(when < moment or (where is loop and in_step) for when, where, in_step in others)
+        safe = all(
+            when < moment or (place <= turn and where is loop and in_step) for place, when, where, in_step in others
+        )
         if safe and leaf.id not in kept and new.shape == leaf.shape and new.dtype == leaf.dtype:
             leaves.setdefault(new.id, leaf)
     return leaves

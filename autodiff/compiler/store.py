@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ import numpy as np
 from llvmlite import binding
 
 _KERNELS = Path(__file__).parents[1]
+_lock = threading.Lock()
 
 
 def load(source: str) -> ModuleType:
@@ -27,8 +29,12 @@ def load(source: str) -> ModuleType:
     """
     key = hashlib.sha256("\0".join([source, *_surroundings()]).encode()).hexdigest()[:32]
     name = f"autodiff_compiled_{key}"
-    if name in sys.modules:
-        return sys.modules[name]
+    with _lock:  # a module stands in sys.modules before it is complete
+        return sys.modules.get(name) or _imported(name, _written(key, source))
+
+
+def _written(key: str, source: str) -> Path:
+    """Return the file of a source, written if it is not there."""
     path = _folder(key) / "compiled.py"
     if not path.exists() or path.read_text(encoding="utf-8") != source:
         shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
@@ -36,7 +42,7 @@ def load(source: str) -> ModuleType:
         with draft:
             draft.write(source)
         os.replace(draft.name, path)
-    return _imported(name, path)
+    return path
 
 
 def _imported(name: str, path: Path) -> ModuleType:
@@ -45,7 +51,11 @@ def _imported(name: str, path: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:  # an interrupt, say
+        del sys.modules[name]
+        raise
     return module
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from copy import copy
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class SourceTracer(Tracer):
 
     def announce(self, item: Array, source: Source, name: str | None) -> Array:
         """Make a leaf of an argument or an entry: return what f shall compute with in its place."""
-        lifted = Number(item) if isinstance(item, int | float) and not isinstance(item, np.generic) else item
+        lifted = Number(item) if isinstance(item, int | float | np.number) else item
         value = super().add(lifted, "input", getattr(item, "name", None) or name)
         self.sources[value.id] = source
         if isinstance(item, Variable):
@@ -121,7 +121,7 @@ class SourceTracer(Tracer):
         if entry:
             return entry.item
         item = holder[key]
-        if isinstance(item, bool) or not isinstance(item, int | float | np.ndarray):
+        if isinstance(item, bool) or not isinstance(item, int | float | np.floating | np.integer | np.ndarray):
             self.guards[id(holder), key] = lambda args: bool(holder.get(key) == item)
             return item
         kind = type(item)
@@ -232,16 +232,35 @@ class Entry:
 
 def unchanged(module: Any) -> Guard:
     """Return the guard that a module has the attributes that it has now: the same parameters, modules and numbers."""
-    then = {name: copy(value) if type(value) in (list, dict) else value for name, value in vars(module).items()}
+    attributes = dict(vars(module))
+    then = copied(attributes)
+    collections = [name for name, value in attributes.items() if type(value) in (list, dict)]
 
     def guard(args: Arguments) -> bool:
         now = vars(module)
-        try:
-            return now == then
-        except ValueError:  # another array or Tensor, whose equality is no truth value
-            return False
+        if not (now.keys() == then.keys() and all(map(is_, now.values(), attributes.values()))):
+            return same(now, then)
+        return not collections or all(same(now[name], then[name]) for name in collections)
 
     return guard
+
+
+def copied(value: Any) -> Any:
+    """Return a value that stays as it is now: of lists and dicts, and what these hold, a copy."""
+    if type(value) in (list, tuple):
+        return type(value)(map(copied, value))
+    return {key: copied(item) for key, item in value.items()} if type(value) is dict else value
+
+
+def same(now: Any, then: Any) -> bool:
+    """Whether something is what it was: numbers and texts by value, collections part by part, all else by identity."""
+    if type(then) in (list, tuple):
+        return type(now) is type(then) and len(now) == len(then) and all(map(same, now, then))
+    if type(then) is dict:
+        return type(now) is dict and now.keys() == then.keys() and all(same(now[key], then[key]) for key in then)
+    if isinstance(then, int | float | str):
+        return now is then or (type(now) is type(then) and bool(now == then))  # nan is no other than itself
+    return now is then
 
 
 def _reading_gradient(owner: Variable) -> Source:

@@ -161,6 +161,21 @@ def test_results_own_their_memory():
 # ── never stale ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_results_that_are_equal_do_not_share_memory():
+    p, q = (nets.Parameter(random((100,), seed)) for seed in (0, 1))
+
+    @ad.jit
+    def f(x):
+        p.grad = q.grad = None
+        ad.sum((p + q) * ad.exp(x)).backward()
+        return ad.exp(x), ad.exp(x)
+
+    one, other = f(random((100,)))
+    assert not np.shares_memory(one.data, other.data)
+    assert not np.shares_memory(p.grad.data, q.grad.data)
+    assert not np.shares_memory(p.grad.data, one.data)
+
+
 def test_tensors_in_a_closure_are_read_anew():
     w = ad.Tensor(random((3,)), requires_grad=True)
     compiled = ad.jit(lambda x: x * w)
@@ -218,6 +233,12 @@ def test_numbers_and_tuples_are_told_apart_by_their_types():
     x = np.arange(3)
     assert compiled(x, (2,)).dtype == np.int64
     assert compiled(x, (2.0,)).dtype == np.float64
+
+
+def test_numpy_scalars_are_arguments_like_any_other():
+    compiled = ad.jit(lambda x, y: x - y)
+    for i in range(4):
+        assert compiled(np.float64(3 * i), np.float64(i)).data == 2 * i
 
 
 def test_one_array_given_twice_is_two_arguments():
@@ -414,9 +435,17 @@ def test_arguments_may_be_given_by_name():
     np.testing.assert_array_equal(compiled(x, scale=3.0).data, x * 3)
 
 
-def test_a_list_of_arrays_is_refused_and_the_way_out_told():
+@pytest.mark.parametrize("kind", [list, tuple, lambda xs: (tuple(xs),)], ids=["list", "tuple", "tuple in a tuple"])
+@pytest.mark.parametrize("make", [random, lambda shape: ad.Tensor(random(shape))], ids=["array", "Tensor"])
+def test_a_collection_of_arrays_is_refused_and_the_way_out_told(kind, make):
     with pytest.raises(TypeError, match="one by one"):
-        ad.jit(lambda xs: xs[0])([random((3,))])
+        ad.jit(lambda xs: xs)(kind([make((3,))]))
+
+
+def test_numpy_scalars_in_a_tuple_are_part_of_the_version():
+    compiled = ad.jit(lambda x, t: x * t[0])
+    for factor in (2.0, 3.0):
+        np.testing.assert_array_equal(compiled(np.ones(3), (np.float64(factor),)).data, [factor] * 3)
 
 
 def test_each_leaf_among_the_arguments_gets_its_own_gradient():
@@ -460,6 +489,23 @@ def test_a_replaced_parameter_is_noticed():
     np.testing.assert_allclose(compiled(x).data, x @ model.weight.data + model.bias.data)
 
 
+def test_a_replaced_buffer_is_noticed_even_where_it_is_equal():
+    class Counter(nets.Module):
+        def __init__(self):
+            self.count = nets.Buffer(np.zeros(1))
+
+        def forward(self, x):
+            self.count.data = self.count + 1.0
+            return x
+
+    counter = Counter()
+    compiled = ad.jit(lambda x: counter(x))
+    for i in range(3):
+        compiled(np.ones(2))
+        assert counter.count.data == i + 1
+        counter.count = nets.Buffer(np.full(1, i + 1.0))
+
+
 def test_a_setting_that_becomes_zero_or_not_is_noticed():
     model, optimizer, step = training(OPTIMIZERS["momentum"])
     twin, theirs, same_step = training(OPTIMIZERS["momentum"])
@@ -471,6 +517,20 @@ def test_a_setting_that_becomes_zero_or_not_is_noticed():
         compiled(x, y), same_step(x, y)
     for p, q in zip(model.parameters(), twin.parameters(), strict=True):
         np.testing.assert_allclose(p.data, q.data, rtol=1e-11)
+
+
+@pytest.mark.parametrize("number", [np.float64, np.float32, np.int64])
+def test_a_setting_may_be_a_numpy_scalar(number):
+    (model, ours, step), (twin, theirs, same_step) = (training(OPTIMIZERS["adam"]) for _ in range(2))
+    step, calls = counted(step)
+    compiled = ad.jit(step)
+    for i in range(4):
+        ours.lr = theirs.lr = number(2 - i / 2)
+        compiled(*batch(i))
+        same_step(*batch(i))
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-6)
+    assert len(calls) <= 3
 
 
 def test_weights_loaded_between_two_calls_are_used():
@@ -686,6 +746,46 @@ def test_a_tensor_that_is_given_the_numbers_of_another_is_given_them_at_each_cal
         np.testing.assert_allclose(w.data, x + 1)
 
 
+def test_old_numbers_are_read_before_new_ones_are_written_over_them():
+    """All of it is one loop, in which each operation comes to an element after the one before."""
+    a, b = nets.Buffer(random((2, 3))), nets.Buffer(random((2, 3), 1))
+
+    @ad.jit
+    def step(x):
+        a.data, b.data = a * 2.0, a + b * x
+
+    for i in range(3):
+        x, old_a, old_b = random((2, 3), i), a.data.copy(), b.data.copy()
+        step(x)
+        np.testing.assert_allclose(a.data, 2 * old_a, rtol=1e-12)
+        np.testing.assert_allclose(b.data, old_a + old_b * x, rtol=1e-12)
+
+
+def test_what_is_assigned_may_be_another_tensors_old_numbers():
+    now, before, earlier = (nets.Buffer(np.full((3,), float(-i))) for i in range(3))
+
+    @ad.jit
+    def step(x):
+        earlier.data, before.data, now.data = before, now, now + x
+
+    for i in range(4):
+        step(np.ones(3))
+        assert [b.data.tolist() for b in (now, before, earlier)] == [[i + 1.0] * 3, [i] * 3, [i - 1.0] * 3]
+
+
+def test_two_tensors_can_change_places():
+    a, b = nets.Buffer(np.zeros(3)), nets.Buffer(np.ones(3))
+
+    @ad.jit
+    def step():
+        was = a * 1.0
+        a.data, b.data = b, was
+
+    for i in range(4):
+        step()
+        assert (a.data.tolist(), b.data.tolist()) == ([(i + 1.0) % 2] * 3, [i % 2] * 3)
+
+
 def test_what_cannot_be_written_is_not_written():
     fixed = random((4, 3))
     before = fixed.copy()
@@ -733,17 +833,17 @@ def test_a_list_that_changes_in_a_closure_or_in_a_module_is_noticed():
 
     class Scale(nets.Module):
         def __init__(self):
-            self.factors = {"of": 1.0}
+            self.factors = {"of": [1.0]}
 
         def forward(self, x):
-            return x * self.factors["of"]
+            return x * self.factors["of"][0]
 
     scale = Scale()
     compiled = ad.jit(lambda x: scale(x) * factors[0])
     for factor in (2.0, 3.0):
         factors[0] = factor
         np.testing.assert_allclose(compiled(np.ones(3)).data, factor)
-    scale.factors["of"] = 5.0
+    scale.factors["of"][0] = 5.0
     np.testing.assert_allclose(compiled(np.ones(3)).data, 15.0)
 
 
