@@ -96,6 +96,8 @@ class Program:
         """Leaves that are assigned and of whose arrays copies are worked on."""
         self._leaves = [_Leaf(v) for v in self.graph.values if v.operation is None and not is_number(v)]
         self._targets = {leaf.id for leaf, _ in self.graph.assignments}
+        self._order = sorted(range(len(self._leaves)), key=lambda i: self._leaves[i].value.id not in self._targets)
+        """In which the leaves are taken: first those that are assigned, since others may lie in their memory."""
         self._windows.point(None, address_of(self._out_of_range))
         for id_, place in places.items():
             self._windows.point(id_, address_of(self._arena) + place.start)
@@ -148,9 +150,9 @@ class Program:
         """
         with self._lock:
             self._borrowed.clear()
-            for leaf, array in zip(self._leaves, leaves, strict=True):
-                if array is not leaf.given:
-                    self._take(leaf, array)
+            for i in self._order:
+                if leaves[i] is not self._leaves[i].given:
+                    self._take(self._leaves[i], leaves[i])
             for value in self._fresh:
                 self._hold(value.id, np.empty(value.shape, value.dtype))
             for step in self._steps:
@@ -182,7 +184,15 @@ class Program:
             raise MisfitError(f"{array.dtype}{array.shape} in the place of {value!r}")
         flags = array.flags
         is_fit = flags.c_contiguous and flags.aligned and array.dtype.isnative
-        if is_fit and (flags.writeable or id_ not in self._targets):
+        if id_ in self._targets:
+            is_fit = is_fit and flags.writeable
+            leaf.span = span_of(array)
+            for other in self._leaves:
+                if other.value.id not in self._targets:
+                    other.given = None
+        else:
+            is_fit = is_fit and not any(_overlap(span_of(array), other.span) for other in self._leaves)
+        if is_fit:
             leaf.given = array
             self._hold(id_, array)
         else:
@@ -235,11 +245,23 @@ class _Leaf:
     def __init__(self, value: Value) -> None:
         self.value = value
         self.given: Array | None = None
+        self.span = (0, 0)
+        """The memory of one that is assigned."""
 
 
 def address_of(array: np.ndarray) -> int:
     """Return where the numbers of an array lie."""
     return int(array.__array_interface__["data"][0])
+
+
+def span_of(array: np.ndarray) -> tuple[int, int]:
+    """Return the first address of an array that lies in one piece, and the first behind it."""
+    start = address_of(array)
+    return start, start + array.nbytes
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def aligned(size: int) -> np.ndarray:

@@ -240,9 +240,14 @@ def unchanged(module: Any) -> Guard:
         now = vars(module)
         if not (now.keys() == then.keys() and all(map(is_, now.values(), attributes.values()))):
             return same(now, then)
-        return not collections or all(same(now[name], then[name]) for name in collections)
+        return not collections or all(_holds(now[name], then[name]) for name in collections)
 
     return guard
+
+
+def _holds(now: Any, then: Any) -> bool:
+    """Whether a collection is what it was; a list of modules, as most are, is told at once."""
+    return (type(now) is list and len(now) == len(then) and all(map(is_, now, then))) or same(now, then)
 
 
 def copied(value: Any) -> Any:

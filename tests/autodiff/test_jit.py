@@ -855,3 +855,24 @@ def test_numbers_too_small_to_keep_their_digits_count_as_zero_in_machine_code_al
         assert product(np.full(3, tiny)).data.tolist() == [0, 0, 0]
         assert product(np.full(3, np.float32(1e-20))).data.tolist() == pytest.approx([1e-30] * 3)
     assert (np.full(3, tiny) * np.float32(1e-10) > 0).all()
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(2, None), slice(None, None, -1)], ids=str)
+def test_an_argument_that_lies_in_the_memory_of_what_is_updated_is_read_as_it_was(part):
+    def training():
+        p = nets.Buffer(np.arange(4.0) + 1)
+
+        def step(x):
+            p.data = p * 2.0 + 1.0
+            return x * 2.0, ad.sum(x)
+
+        return p, step
+
+    (p, step), (q, same_step) = training(), training()
+    compiled = ad.jit(step)
+    for i in range(4):
+        ours = compiled(p.data[part] if i % 2 else np.zeros(4)[part])
+        theirs = same_step(q.data[part].copy() if i % 2 else np.zeros(4)[part])
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one.data, other.data)
+        np.testing.assert_array_equal(p.data, q.data)
