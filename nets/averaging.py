@@ -36,7 +36,7 @@ class ExponentialMovingAverage:
         """Take in the parameters as they are: call it after each step."""
         with ad.no_grad():
             for average, parameter in zip(self.averages, self.parameters, strict=True):
-                average.assign(ad.add(ad.multiply(average, self.decay), ad.multiply(parameter, 1 - self.decay)))
+                average.data = ad.add(ad.multiply(average, self.decay), ad.multiply(parameter, 1 - self.decay))
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

@@ -43,7 +43,7 @@ class Dropout(Module):
         if not self.training or self.p == 0:
             return x
         kept = ad.greater_equal(ad.uniform(self.state, shape_of(x), x.dtype), self.p)
-        self.state.assign(ad.add(self.state, _NEXT))
+        self.state.data = ad.add(self.state, _NEXT)
         return ad.where(kept, ad.multiply(x, 1 / (1 - self.p) if self.p < 1 else 0.0), 0.0)
 
 

@@ -28,17 +28,13 @@ class Parameter(Tensor):
 class Buffer(Tensor):
     """A tensor that is kept and saved with a module but not trained: running statistics, the state of a generator.
 
-    It has memory of its own. `assign` gives it new numbers, and does so at each call of a compiled function too.
+    It has memory of its own. New numbers are assigned to its `data`, at each call of a compiled function too.
     """
 
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         super().__init__(np.array(data), requires_grad, name)
-
-    def assign(self, value: Any) -> None:
-        """Take the numbers of a result, which nothing else may use, of this shape and dtype."""
-        self.data = value
 
 
 def _at_a_cache_line(array: np.ndarray) -> np.ndarray:

@@ -108,7 +108,7 @@ class BatchNorm(Module):
             unbiased = ad.multiply(variance, n / (n - 1))
             for running, now in ((self.running_mean, mean), (self.running_var, unbiased)):
                 share = ad.multiply(ad.reshape(now, running.shape), self.momentum)
-                running.assign(ad.add(ad.multiply(running, 1 - self.momentum), ad.astype(share, running.dtype)))
+                running.data = ad.add(ad.multiply(running, 1 - self.momentum), ad.astype(share, running.dtype))
 
 
 class BatchNorm1d(BatchNorm):

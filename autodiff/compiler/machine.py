@@ -18,11 +18,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from autodiff.kernels.compiled_matmul import LATE
 from autodiff.kernels.specialised import compiled
 from autodiff.kernels.team import team
-
-LATE = 2e-10
-"""Seconds for each multiplication after which a team of threads is late."""
 
 
 class Windows:

@@ -13,6 +13,7 @@ from numba.core.ccallback import CFunc
 from numba.extending import intrinsic
 
 from autodiff.kernels.cache import SealedCache
+from autodiff.kernels.compiled_matmul import limits_of_part
 from autodiff.kernels.compiled_random import uniform_at
 from autodiff.kernels.specialised import compiled
 
@@ -57,8 +58,8 @@ def part_of(length: int, part: int, parts: int) -> tuple[np.uint64, np.uint64]:
 
     The numbers have no sign: that an index might count from the end would keep loops from working in vectors.
     """
-    each = -(-length // (parts * GRAIN)) * GRAIN
-    return np.uint64(min(part * each, length)), np.uint64(min((part + 1) * each, length))
+    first, last = limits_of_part(part, parts, length, GRAIN)
+    return np.uint64(first), np.uint64(last)
 
 
 @njit(inline="always")

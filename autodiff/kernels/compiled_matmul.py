@@ -161,7 +161,7 @@ def _panel_by_panel(a: Any, b: Any, c: Any, top: int, bottom: int, left: int, ri
 
 
 @compiled
-def _part(part: int, parts: int, length: int, multiple: int) -> tuple[int, int]:
+def limits_of_part(part: int, parts: int, length: int, multiple: int) -> tuple[int, int]:
     """Where a part of an axis begins and ends: all but the last end at a multiple."""
     pieces = -(-length // multiple)
     return part * pieces // parts * multiple, min((part + 1) * pieces // parts * multiple, length)
@@ -189,7 +189,7 @@ def _row_by_row(b: Any) -> Any:
 product = Specialised(_product_of_part, inputs=2, limits=4, ndim=2, layout="A")
 """`product[dtype](a, b, c, top, bottom, left, right)` writes these rows and columns of a·b over those of c."""
 
-product_of_rows = Linked(product.inner, "autodiff_product", axis=0)
+product_of_rows = Linked(product.inner, "autodiff_product", by_rows=True)
 """`product_of_rows[dtype](a, b, c, top, bottom)` writes a·b over rows of c, from top to bottom, for compiled code."""
 
 
@@ -202,9 +202,9 @@ def _product_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
     for part in prange(parts):
         top, bottom, left, right = 0, m, 0, n
         if m < n:
-            left, right = _part(part, parts, n, lanes_of(c))
+            left, right = limits_of_part(part, parts, n, lanes_of(c))
         else:
-            top, bottom = _part(part, parts, m, ROWS)
+            top, bottom = limits_of_part(part, parts, m, ROWS)
         _product_of_these(a, b, c, top, bottom, left, right)
 
 

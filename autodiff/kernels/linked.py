@@ -23,15 +23,15 @@ class Linked(dict[np.dtype[Any], Any]):
     Args:
         kernel: of two inputs, an output, and four limits: top, bottom, left and right.
         name: what it is called; the dtype is added.
-        axis: along which the caller gives limits, the others being those of the output; None for both.
+        by_rows: the caller gives the first two limits alone, for all columns.
 
     Whoever refers to a name must have asked for the dtype before, which compiles the kernel and makes its name known.
     """
 
-    def __init__(self, kernel: Dispatchers, name: str, axis: int | None = None) -> None:
+    def __init__(self, kernel: Dispatchers, name: str, by_rows: bool = False) -> None:
         super().__init__()
         self._kernel, self._name = kernel, name
-        self.call = _call(kernel, name) if axis is None else _call_along(kernel, name, axis)
+        self.call = _call_by_rows(kernel, name) if by_rows else _call(kernel, name)
         """What compiled code calls, for arrays of every dtype."""
 
     def __missing__(self, dtype: np.dtype[Any]) -> Any:
@@ -56,17 +56,16 @@ def _call(kernel: Dispatchers, name: str) -> Any:
     return intrinsic(call)
 
 
-def _call_along(kernel: Dispatchers, name: str, axis: int) -> Any:
-    """The intrinsic `call(a, b, c, first, last)`, for all of the other axis."""
+def _call_by_rows(kernel: Dispatchers, name: str) -> Any:
+    """The intrinsic `call(a, b, c, top, bottom)`, for all columns."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         shape = context.make_array(signature.args[2])(context, builder, arguments[2]).shape
         zero = ir.Constant(ir.IntType(64), 0)
-        limits = [zero, builder.extract_value(shape, 0), zero, builder.extract_value(shape, 1)]
-        limits[2 * axis : 2 * axis + 2] = arguments[3:]
+        limits = [*arguments[3:], zero, builder.extract_value(shape, 1)]
         return _by_name(kernel, name, context, builder, signature.args[:3], arguments[:3], limits)
 
-    def call(typing: Any, a: Any, b: Any, c: Any, first: Any, last: Any) -> tuple[Any, Callable[..., ir.Value]]:
+    def call(typing: Any, a: Any, b: Any, c: Any, top: Any, bottom: Any) -> tuple[Any, Callable[..., ir.Value]]:
         return types.void(a, b, c, types.int64, types.int64), generate
 
     return intrinsic(call)

@@ -137,10 +137,10 @@ def test_a_buffer_is_saved_with_the_parameters_and_not_trained():
 
 def test_a_buffer_takes_new_numbers_of_its_shape_and_dtype_alone():
     buffer = nets.Buffer(np.zeros(2))
-    buffer.assign(buffer + 1.0)
+    buffer.data = buffer + 1.0
     np.testing.assert_array_equal(buffer.data, [1.0, 1.0])
     with pytest.raises(ValueError, match="data"):
-        buffer.assign(np.zeros(3))
+        buffer.data = np.zeros(3)
 
 
 # ── state ───────────────────────────────────────────────────────────────────────────────────────────────
