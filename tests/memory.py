@@ -10,14 +10,18 @@ from tests.programs import output_of
 
 
 def assert_flat(program, **environment):
-    """After a tenth of what each `repeat` in a program repeats, memory grows no more: by 200 blocks or 2 % at most."""
+    """After a tenth of what each `repeat` in a program repeats, memory grows no more: by 1,000 blocks or 2 % at most.
+
+    What leaks leaks at every step, and the least `repeat` has 1,800 to come. CPython's own lists of objects to be used
+    again grow once in a while, by some hundred blocks at any time.
+    """
     pytest.importorskip("resource")
     code = f"from tests.memory import repeat\n{program}"
     lines = output_of(code, timeout=600, OPENBLAS_NUM_THREADS="1", **environment).splitlines()
     assert lines
     for line in lines:
         (blocks, peak), (blocks_at_the_end, peak_at_the_end) = json.loads(line)
-        assert blocks_at_the_end < blocks + 200, line
+        assert blocks_at_the_end < blocks + 1_000, line
         assert peak_at_the_end < 1.02 * peak, line
 
 
