@@ -266,6 +266,43 @@ def _transpose_block(
     return types.void(source, i, j, target, step, bottom, right), generate
 
 
+def _row_mover(adds: bool) -> Any:
+    """The intrinsic `move(like, source, step, target, target_step, rows, n)`, for rows of n numbers, like an array's.
+
+    Source and target are addresses, and their rows so many bytes apart. Rows of the source are copied to the target, or
+    added to what is there. Rows of a few numbers take one vector each, of which some lanes are left alone.
+    """
+
+    def move(
+        typing: Any,
+        like: types.Array,
+        source: types.Type,
+        step: types.Type,
+        target: types.Type,
+        target_step: types.Type,
+        rows: types.Type,
+        n: types.Type,
+    ) -> tuple[Any, Callable[..., ir.Value]]:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+            _, source, step, target, target_step, rows, n = arguments
+            scalar = context.get_data_type(like.dtype)
+            S, T = (
+                _Matrix(builder, start, (apart, _int64(0)), scalar, context.get_abi_sizeof(scalar))
+                for start, apart in ((source, step), (target, target_step))
+            )
+            with cgutils.for_range_slice(builder, _int64(0), n, _int64(T.lanes), intp=_int64) as (column, _):
+                mask = T.before(n, column)
+                with cgutils.for_range(builder, rows) as loop:
+                    vector, row = S.load(S.row(loop.index), column, mask), T.row(loop.index)
+                    T.store(builder.fadd(vector, T.load(row, column, mask)) if adds else vector, row, column, mask)
+            return context.get_dummy_value()
+
+        return types.void(like, source, step, target, target_step, rows, n), generate
+
+    return intrinsic(move)
+
+
+copy_rows, add_rows = (_row_mover(adds) for adds in (False, True))
 lanes_of: Any = intrinsic(_lanes_of)
 room_for_panel: Any = intrinsic(_room_for_panel)
 transpose_block: Any = intrinsic(_transpose_block)
