@@ -30,10 +30,11 @@ from autodiff.graph import Operation, Value
 HEADER = '''import numpy as np
 
 from autodiff.compiler.runtime import (
-    accumulate, add_windows, array, erf, part_of, piece, place, plus, sigmoid, softplus, take_windows,
+    accumulate, array, erf, lay_windows, part_of, piece, place, plus, sigmoid, softplus, take_windows,
     uniform_at,
 )
 from autodiff.kernels.compiled_matmul import product_of_rows
+from autodiff.kernels.compiled_narrow import narrow_product_of_rows
 '''
 
 INDENT = "    "
@@ -94,9 +95,10 @@ def emit(plan: Plan, in_place: dict[int, Value]) -> Emitted:
         run.stages.append((step, pieces))
     lines = [HEADER]
     lines += [
-        f"product_{dtype} = product_of_rows[np.dtype('{dtype}')]"
+        f"{kind}product_{dtype} = {kind}product_of_rows[np.dtype('{dtype}')]"
         for dtype in FLOATS
-        if any(f"product_{dtype}(" in body for body in bodies)
+        for kind in ("", "narrow_")
+        if any(f" {kind}product_{dtype}(" in body for body in bodies)
     ]
     lines += [f"\n\n@piece\ndef {name}(part, parts, memory):\n{body}" for body, name in bodies.items()]
     return Emitted("\n".join(lines) + "\n", "\n".join(_listing(steps)) + "\n", steps)

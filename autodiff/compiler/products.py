@@ -9,6 +9,7 @@ from math import prod
 from autodiff.compiler.access import Factor, factors
 from autodiff.compiler.units import axis_of
 from autodiff.graph import Operation, Value
+from autodiff.kernels.compiled_narrow import is_narrow
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,14 @@ def _images(p: Written) -> list[str]:
         p.room(p.columns, p.columns_of(p.shape)),
         f"for i in range({p.rows}):  # {comment(p.operation)}",
         f"    {p.call(p.a, f'{p.b}[i]', f'{p.columns}.reshape({(k, n)})', f'0, {k}')}",
-        f"    add_windows({p.columns}, {p.c}[i], {p.stride})",
+        f"    lay_windows({p.columns}, {p.c}[i], {p.stride})",
     ]
 
 
 def _partial_gradients(p: Written) -> list[str]:
     images, (m, _, n) = (value.shape for value in p.operation.inputs)
     parts, k, r = p.shape
+    narrow = "narrow_" if is_narrow(r, n, p.operation.output.dtype.itemsize) else ""
     return [
         p.room(p.columns, p.columns_of(images)),
         p.room(p.sums, (k, r)),
@@ -114,7 +116,7 @@ def _partial_gradients(p: Written) -> list[str]:
         f"    {p.c}[i] = 0",
         "    for j in range(first, last):",
         f"        take_windows({p.a}[j], {p.columns}, {p.stride})",
-        f"        {p.call(f'{p.columns}.reshape({(k, n)})', f'{p.b}[j].T', p.sums, f'0, {k}')}",
+        f"        {narrow}{p.call(f'{p.columns}.reshape({(k, n)})', f'{p.b}[j].T', p.sums, f'0, {k}')}",
         f"        accumulate({p.sums}, {p.c}[i])",
     ]
 

@@ -15,12 +15,12 @@ from numba.extending import intrinsic
 from autodiff.kernels.cache import SealedCache
 from autodiff.kernels.compiled_matmul import limits_of_part
 from autodiff.kernels.compiled_random import uniform_at
-from autodiff.kernels.compiled_windows import add_windows_to_image
+from autodiff.kernels.compiled_windows import lay_windows_on_image as lay_windows
 from autodiff.kernels.compiled_windows import take_windows_of_image as take_windows
 from autodiff.kernels.specialised import compiled
 
 __all__ = [
-    "accumulate", "add_windows", "array", "erf", "part_of", "piece", "place", "plus", "sigmoid", "softplus",
+    "accumulate", "array", "erf", "lay_windows", "part_of", "piece", "place", "plus", "sigmoid", "softplus",
     "take_windows", "uniform_at",
 ]  # fmt: skip
 
@@ -91,13 +91,6 @@ def _plus(typing: Any, total: Any, number: Any) -> Any:
 
 
 plus: Any = intrinsic(_plus)
-
-
-@compiled
-def add_windows(columns: Any, image: Any, down: int, across: int) -> None:
-    """Write an image, to which windows are added where they lie; it is 0 elsewhere."""
-    image[...] = 0
-    add_windows_to_image(columns, image, down, across)
 
 
 @compiled

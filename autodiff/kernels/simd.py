@@ -77,6 +77,13 @@ class _Matrix:
         matrix.shape = [builder.extract_value(array.shape, axis) for axis in (0, 1)]
         return matrix
 
+    @classmethod
+    def at(cls, context: Any, builder: ir.IRBuilder, like: types.Array, start: ir.Value, step: ir.Value) -> _Matrix:
+        """Rows at an address, so many bytes apart, of numbers like an array's."""
+        scalar = context.get_data_type(like.dtype)
+        itemsize = context.get_abi_sizeof(scalar)
+        return cls(builder, start, (step, _int64(itemsize)), scalar, itemsize)
+
     def row(self, i: ir.Value) -> ir.Value:
         """The address of a row."""
         return self._builder.gep(self._start, [self._builder.mul(i, self.strides[0])])
@@ -119,6 +126,14 @@ class _Matrix:
             self._builder.store(vector, pointer, align=1)
         else:
             self._masked("store", ir.VoidType(), [vector, pointer, _int32(1), mask])
+
+    def store_sum(self, vector: ir.Value, row: ir.Value, column: ir.Value) -> None:
+        """Write the sum of a vector's lanes as one number."""
+        name = f"llvm.vector.reduce.fadd.v{self.lanes}f{8 * self.itemsize}"
+        function = self._builder.module.declare_intrinsic(name, fnty=ir.FunctionType(self.scalar, [self.scalar, self.vector]))
+        total = self._builder.call(function, [ir.Constant(self.scalar, 0.0), vector], fastmath=("reassoc",))
+        address = self._builder.gep(row, [self._builder.mul(column, _int64(self.itemsize))])
+        self._builder.store(total, self._builder.bitcast(address, self.scalar.as_pointer()), align=1)
 
     def _vector_at(self, row: ir.Value, column: ir.Value) -> ir.Value:
         address = self._builder.gep(row, [self._builder.mul(column, _int64(self.itemsize))])
@@ -266,43 +281,129 @@ def _transpose_block(
     return types.void(source, i, j, target, step, bottom, right), generate
 
 
-def _row_mover(adds: bool) -> Any:
-    """The intrinsic `move(like, source, step, target, target_step, rows, n)`, for rows of n numbers, like an array's.
+def _copy_rows(
+    typing: Any,
+    like: types.Array,
+    source: types.Type,
+    step: types.Type,
+    target: types.Type,
+    target_step: types.Type,
+    rows: types.Type,
+    n: types.Type,
+) -> tuple[Any, Callable[..., ir.Value]]:
+    """`copy_rows(like, source, step, target, target_step, rows, n)` copies rows of n numbers, like an array's.
 
-    Source and target are addresses, and their rows so many bytes apart. Rows of the source are copied to the target, or
-    added to what is there. Rows of a few numbers take one vector each, of which some lanes are left alone.
+    Source and target are addresses, and their rows so many bytes apart. Rows of a few numbers take one vector each, of
+    which some lanes are left alone.
     """
 
-    def move(
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        _, source, step, target, target_step, rows, n = arguments
+        S, T = (
+            _Matrix.at(context, builder, like, start, apart) for start, apart in ((source, step), (target, target_step))
+        )
+        with cgutils.for_range_slice(builder, _int64(0), n, _int64(T.lanes), intp=_int64) as (column, _):
+            mask = T.before(n, column)
+            with cgutils.for_range(builder, rows) as loop:
+                T.store(S.load(S.row(loop.index), column, mask), T.row(loop.index), column, mask)
+        return context.get_dummy_value()
+
+    return types.void(like, source, step, target, target_step, rows, n), generate
+
+
+def _add_shifted_rows(
+    typing: Any,
+    like: types.Array,
+    source: types.Type,
+    step: types.Type,
+    rows: types.Type,
+    shift_step: types.Type,
+    shifts: types.Type,
+    n: types.Type,
+    target: types.Type,
+    length: types.Type,
+) -> tuple[Any, Callable[..., ir.Value]]:
+    """`add_shifted_rows(like, source, step, rows, shift_step, shifts, n, target, length)` writes a sum of rows.
+
+    The target, an address, gets `length` numbers. Of each of the shifts, 0 and on, there are rows of n numbers, `step`
+    bytes apart, and those of the next shift are `shift_step` bytes from them; the first of all is at the address
+    `source`. Each is added so many numbers to the right.
+    """
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        _, source, step, rows, shift_step, shifts, n, target, length = arguments
+        T = _Matrix.at(context, builder, like, target, _int64(0))
+        lanes = ir.Constant(ir.VectorType(_int32, T.lanes), list(range(T.lanes)))
+        total = _new_sum(builder, T.vector)
+        limit = _repeat(builder, builder.trunc(n, _int32), T.lanes)
+        with cgutils.for_range_slice(builder, _int64(0), length, _int64(T.lanes), intp=_int64) as (column, _):
+            builder.store(T.zero, total)
+            with cgutils.for_range(builder, shifts) as shift:
+                first = builder.sub(column, shift.index)
+                places = builder.add(_repeat(builder, builder.trunc(first, _int32), T.lanes), lanes)
+                mask = builder.icmp_unsigned("<", places, limit)
+                S = _Matrix.at(context, builder, like, builder.add(source, builder.mul(shift.index, shift_step)), step)
+                with cgutils.for_range(builder, rows) as row:
+                    builder.store(builder.fadd(builder.load(total), S.load(S.row(row.index), first, mask)), total)
+            T.store(builder.load(total), T.row(_int64(0)), column, T.before(length, column))
+        return context.get_dummy_value()
+
+    return types.void(like, source, step, rows, shift_step, shifts, n, target, length), generate
+
+
+def _narrow_tile(rows: int, columns: int) -> Any:
+    """The intrinsic `tile(a, b, c, i, bottom, j, right)`, for a tile of c at row i and column j, of few columns.
+
+    The vectors lie along the shared axis here, which must be contiguous in both, the rows of a and the columns of b; the
+    lanes of each sum are added up at its end.
+    """
+
+    def tile(
         typing: Any,
-        like: types.Array,
-        source: types.Type,
-        step: types.Type,
-        target: types.Type,
-        target_step: types.Type,
-        rows: types.Type,
-        n: types.Type,
+        a: types.Array,
+        b: types.Array,
+        c: types.Array,
+        i: types.Type,
+        bottom: types.Type,
+        j: types.Type,
+        right: types.Type,
     ) -> tuple[Any, Callable[..., ir.Value]]:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            _, source, step, target, target_step, rows, n = arguments
-            scalar = context.get_data_type(like.dtype)
-            S, T = (
-                _Matrix(builder, start, (apart, _int64(0)), scalar, context.get_abi_sizeof(scalar))
-                for start, apart in ((source, step), (target, target_step))
-            )
-            with cgutils.for_range_slice(builder, _int64(0), n, _int64(T.lanes), intp=_int64) as (column, _):
-                mask = T.before(n, column)
-                with cgutils.for_range(builder, rows) as loop:
-                    vector, row = S.load(S.row(loop.index), column, mask), T.row(loop.index)
-                    T.store(builder.fadd(vector, T.load(row, column, mask)) if adds else vector, row, column, mask)
+            a_, b_, c_, i, bottom, j, right = arguments
+            A, B, C = (_Matrix.of(context, builder, kind, x) for kind, x in ((a, a_), (b, b_), (c, c_)))
+            B.strides = B.strides[::-1]
+            a_rows, c_rows, b_columns = A.rows(i, rows, bottom), C.rows(i, rows, bottom), B.rows(j, columns, right)
+            sums = [[_new_sum(builder, C.vector) for _ in b_columns] for _ in a_rows]
+            for total in chain.from_iterable(sums):
+                builder.store(C.zero, total)
+            k = A.shape[1]
+            with cgutils.for_range_slice(builder, _int64(0), k, _int64(C.lanes), intp=_int64) as (p, _):
+                mask = C.before(k, p)
+                b_vectors = [B.load(column, p, mask) for column in b_columns]
+                for a_row, row_sums in zip(a_rows, sums, strict=True):
+                    a_vector = A.load(a_row, p, mask)
+                    for b_vector, total in zip(b_vectors, row_sums, strict=True):
+                        product = builder.fmul(a_vector, b_vector, flags=["contract"])
+                        builder.store(builder.fadd(builder.load(total), product, flags=["contract"]), total)
+            numbers = [builder.add(j, _int64(n)) for n in range(columns)]
+            last = builder.sub(right, _int64(1))
+            numbers = [builder.select(builder.icmp_signed("<", n, last), n, last) for n in numbers]
+            for c_row, row_sums in zip(c_rows, sums, strict=True):
+                for number, total in zip(numbers, row_sums, strict=True):
+                    C.store_sum(builder.load(total), c_row, number)
             return context.get_dummy_value()
 
-        return types.void(like, source, step, target, target_step, rows, n), generate
+        return types.void(a, b, c, i, bottom, j, right), generate
 
-    return intrinsic(move)
+    return intrinsic(tile)
 
 
-copy_rows, add_rows = (_row_mover(adds) for adds in (False, True))
+NARROW_ROWS, NARROW_COLUMNS = 4, 3
+"""The narrow tile, whose loads do not outnumber its multiply-adds."""
+
+narrow_tile: Any = _narrow_tile(NARROW_ROWS, NARROW_COLUMNS)
+copy_rows: Any = intrinsic(_copy_rows)
+add_shifted_rows: Any = intrinsic(_add_shifted_rows)
 lanes_of: Any = intrinsic(_lanes_of)
 room_for_panel: Any = intrinsic(_room_for_panel)
 transpose_block: Any = intrinsic(_transpose_block)

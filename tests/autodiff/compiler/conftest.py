@@ -38,7 +38,7 @@ def take_windows(image, columns, down, across):
         columns[c, a, b, y, x] = image[c, y * down + a, x * across + b]
 
 
-def add_windows(columns, image, down, across):
+def lay_windows(columns, image, down, across):
     image[...] = 0
     for c, a, b, y, x in np.ndindex(columns.shape):
         image[c, y * down + a, x * across + b] += columns[c, a, b, y, x]
@@ -65,7 +65,6 @@ def interpreted(source):
     module = types.ModuleType("interpreted")
     vars(module).update(
         accumulate=accumulate,
-        add_windows=add_windows,
         array=array,
         piece=Piece,
         part_of=part_of,
@@ -74,9 +73,11 @@ def interpreted(source):
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
         take_windows=take_windows,
+        lay_windows=lay_windows,
         erf=runtime.erf.py_func,
         uniform_at=uniform_at,
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
+        narrow_product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
     exec(text, vars(module))
     return module
