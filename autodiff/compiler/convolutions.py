@@ -20,7 +20,6 @@ from autodiff.compiler.rewriting import Rewriter, rewritten
 from autodiff.compiler.splitting import PARTS, total
 from autodiff.compiler.units import FLOATS
 from autodiff.graph import Graph, Operation, Value
-from autodiff.ops.windows import add_windows, sliding_windows
 from autodiff.tape import Primitive, registry
 
 CHANNELS_WINDOW_PLACES = (0, 1, 4, 5, 2, 3)
@@ -123,9 +122,7 @@ def _images(
     return registry["add_windows"].kernel(columns.transpose(CHANNELS_WINDOW_PLACES), shape, stride)
 
 
-def _partial_gradients(
-    x: np.ndarray, g: np.ndarray, window: tuple[int, int], stride: tuple[int, int]
-) -> np.ndarray:
+def _partial_gradients(x: np.ndarray, g: np.ndarray, window: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
     """Sums (PARTS, k, r) over parts of the images of columns (k, places) times gᵀ (places, r)."""
     products = np.matmul(_columns_of(x, window, stride), g.swapaxes(1, 2))
     return np.stack([products[part].sum(axis=0) for part in np.array_split(np.arange(len(x)), PARTS)])

@@ -1,10 +1,9 @@
-"""Matrix products as text: calls of the kernel, for all rows of a part, or image by image with the windows around it."""
+"""Matrix products as text: calls of the kernel, for all rows of a part, or image by image with the windows around."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 
 from autodiff.compiler.access import Factor, factors
 from autodiff.compiler.units import axis_of

@@ -22,7 +22,6 @@ from autodiff.kernels.simd import (
     DEPTH,
     ROWS,
     SHORT,
-    VECTOR_BYTES,
     VECTORS,
     copying_tile_of_1,
     copying_tile_of_2,
@@ -39,6 +38,7 @@ from autodiff.kernels.simd import (
 )
 from autodiff.kernels.specialised import Specialised, compiled
 from autodiff.kernels.team import team
+from autodiff.kernels.vectors import VECTOR_BYTES
 
 LYING_FROM = 32
 """Length of the sums from which it pays to compute a narrow result lying down."""

@@ -12,7 +12,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from autodiff.kernels import vectorized
-from autodiff.kernels.simd import add_shifted_rows, copy_rows
+from autodiff.kernels.simd_rows import add_shifted_rows, copy_rows
 from autodiff.kernels.specialised import FLOATS, Specialised, compiled
 from autodiff.kernels.team import team
 
@@ -67,7 +67,7 @@ def lay_windows_on_image(columns: Any, image: Any, down: int, across: int) -> No
     if down == across == 1 and columns.strides[4] == columns.itemsize and image.strides[2] == image.itemsize:
         height, width = image.shape[1:]
         source, target = np.int64(columns.ctypes.data), np.int64(image.ctypes.data)
-        step = columns.strides[1] - columns.strides[3]  # a row further down in the window is one further up in the places
+        step = columns.strides[1] - columns.strides[3]  # a row of the image is further down in windows further up
         for c in range(channels):
             for y in range(height):
                 first, last = max(0, y - rows + 1), min(a, y + 1)

@@ -44,9 +44,7 @@ def race(task: dict[str, Any]) -> dict[str, Any]:
 
     import numpy as np
 
-    problem = Problem(
-        tuple(task["layers"]), task["optimizer"], task["batch_size"], task["seed"], task["network"]
-    )
+    problem = Problem(tuple(task["layers"]), task["optimizer"], task["batch_size"], task["seed"], task["network"])
     images, labels, test_images, test_labels = (
         np.load(Path(task["folder"], f"{name}.npy"))
         for name in ("train_images", "train_labels", "test_images", "test_labels")
