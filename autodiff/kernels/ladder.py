@@ -30,7 +30,7 @@ LOOPS_UP_TO = 50_000
 TURNS, TURN_SECONDS, WARM_UP_SECONDS = 5, 0.02, 0.005
 
 SETTLING_SECONDS = 0.15
-"""How long to wait before a turn where there are threads: NumPy's go on looking out for work for a tenth of a second."""
+"""How long to wait before a turn where there are threads: NumPy's go on looking for work for a tenth of a second."""
 
 Contestants = Mapping[str, Callable[[], Any]]
 RUNGS = {"loops": loops, "numpy": vectorized, "numba": compiled}
