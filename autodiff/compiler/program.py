@@ -122,7 +122,7 @@ class Program:
                 f"operations   {len(self.traced)} traced, {len(self.graph)} after the passes",
                 f"compiled to  {len(units) - products} loops and {products} matrix products, in "
                 f"{self.source.count('@piece')} functions; {calls} operations left to their own kernels",
-                f"threads      {len(stages)} stages, {sum(stage.is_shared for stage in stages)} of them shared",
+                f"threads      {sum(stage.is_shared for stage in stages)} of {len(stages)} stages shared",
                 f"memory       {self._buffers} buffers in {self._arena.nbytes:,} bytes; {len(self._in_place)} "
                 "results written over what they replace",
                 f"compiled in  {self.seconds:.1f} s",
