@@ -28,7 +28,7 @@ from autodiff.graph import Operation, Value
 
 HEADER = '''import numpy as np
 
-from autodiff.compiler.runtime import array, erf, part_of, piece, place, sigmoid, softplus, uniform_at
+from autodiff.compiler.runtime import array, erf, exp, part_of, piece, place, sigmoid, softplus, tanh, uniform_at
 from autodiff.kernels.compiled_matmul import product_of_rows
 '''
 

@@ -15,9 +15,10 @@ from numba.extending import intrinsic
 from autodiff.kernels.cache import SealedCache
 from autodiff.kernels.compiled_matmul import limits_of_part
 from autodiff.kernels.compiled_random import uniform_at
+from autodiff.kernels.exponentials import exp, tanh
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["array", "erf", "part_of", "piece", "place", "sigmoid", "softplus", "uniform_at"]
+__all__ = ["array", "erf", "exp", "part_of", "piece", "place", "sigmoid", "softplus", "tanh", "uniform_at"]
 
 GRAIN = 16
 """Rows or columns that are not parted: whole tiles of the matrix product, and a cache line of float32."""
@@ -76,7 +77,7 @@ def place(index: int, n: int, out_of_range: Any) -> int:
 @compiled
 def sigmoid(a: float) -> float:
     """1 / (1 + e⁻ᵃ), without overflow."""
-    decay = np.exp(-np.abs(a))
+    decay = exp(-np.abs(a))
     one = type(a)(1)
     return (one if a >= 0 else decay) / (one + decay)
 
@@ -84,7 +85,7 @@ def sigmoid(a: float) -> float:
 @compiled
 def softplus(a: float) -> float:
     """log(1 + eᵃ), without overflow."""
-    return np.maximum(a, type(a)(0)) + np.log1p(np.exp(-np.abs(a)))
+    return np.maximum(a, type(a)(0)) + np.log1p(exp(-np.abs(a)))
 
 
 @compiled

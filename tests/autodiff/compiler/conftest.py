@@ -55,6 +55,8 @@ def interpreted(source):
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
         erf=runtime.erf.py_func,
+        exp=runtime.exp,
+        tanh=runtime.tanh,
         uniform_at=uniform_at,
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
