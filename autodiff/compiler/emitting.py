@@ -30,7 +30,7 @@ from autodiff.graph import Operation, Value
 HEADER = '''import numpy as np
 
 from autodiff.compiler.runtime import (
-    accumulate, array, erf, lay_windows, part_of, piece, place, plus, sigmoid, softplus, take_windows,
+    accumulate, array, erf, exp, lay_windows, part_of, piece, place, plus, sigmoid, softplus, take_windows, tanh,
     uniform_at,
 )
 from autodiff.kernels.compiled_matmul import product_of_rows

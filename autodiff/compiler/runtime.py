@@ -17,11 +17,12 @@ from autodiff.kernels.compiled_matmul import limits_of_part
 from autodiff.kernels.compiled_random import uniform_at
 from autodiff.kernels.compiled_windows import lay_windows_on_image as lay_windows
 from autodiff.kernels.compiled_windows import take_windows_of_image as take_windows
+from autodiff.kernels.exponentials import exp, tanh
 from autodiff.kernels.specialised import compiled
 
 __all__ = [
-    "accumulate", "array", "erf", "lay_windows", "part_of", "piece", "place", "plus", "sigmoid", "softplus",
-    "take_windows", "uniform_at",
+    "accumulate", "array", "erf", "exp", "lay_windows", "part_of", "piece", "place", "plus", "sigmoid", "softplus",
+    "take_windows", "tanh", "uniform_at",
 ]  # fmt: skip
 
 GRAIN = 16
@@ -104,7 +105,7 @@ def accumulate(part: Any, total: Any) -> None:
 @compiled
 def sigmoid(a: float) -> float:
     """1 / (1 + e⁻ᵃ), without overflow."""
-    decay = np.exp(-np.abs(a))
+    decay = exp(-np.abs(a))
     one = type(a)(1)
     return (one if a >= 0 else decay) / (one + decay)
 
@@ -112,7 +113,7 @@ def sigmoid(a: float) -> float:
 @compiled
 def softplus(a: float) -> float:
     """log(1 + eᵃ), without overflow."""
-    return np.maximum(a, type(a)(0)) + np.log1p(np.exp(-np.abs(a)))
+    return np.maximum(a, type(a)(0)) + np.log1p(exp(-np.abs(a)))
 
 
 @compiled

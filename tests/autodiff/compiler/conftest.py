@@ -75,6 +75,8 @@ def interpreted(source):
         take_windows=take_windows,
         lay_windows=lay_windows,
         erf=runtime.erf.py_func,
+        exp=runtime.exp,
+        tanh=runtime.tanh,
         uniform_at=uniform_at,
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
         narrow_product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
