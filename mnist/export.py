@@ -66,19 +66,20 @@ def export(config: ExportConfig, announce: Callable[[str], None] = print) -> boo
     """
     model = load_network(config.run)
     _write(model, config)
-    announce(f"{config.path}: {config.path.stat().st_size:,} bytes")
     format_ = FORMATS[config.format]
+    announce(f"{config.path} is written; of images x, (m, 784) in float32 with pixels from 0 to 1, the logits are")
+    announce(f"    {format_.usage.format(path=config.path, module=config.path.stem)}")
     x, _ = data.load("mnist-5k", announce=lambda line: None).test.batch(slice(_DIGITS))
     try:
         theirs = format_.logits(config.path, x)
     except ImportError:
-        announce(f"not read back: {format_.reader} is not installed; pip install -e '.[{format_.extra}]'")
+        announce(f"{format_.reader} is not installed, so it is not read back; pip install -e '.[{format_.extra}]'")
         return True
     error = _difference(theirs, logits(model, x))
     agree = error <= BOUND
     announce(
-        f"{'read back' if agree else 'BROKEN'}: {format_.reader} {metadata.version(format_.reader)}'s logits of "
-        f"{len(x):,} digits differ from the engine's by {error:.1e} at most, of their largest; the bound is {BOUND:g}"
+        f"{format_.reader} {metadata.version(format_.reader)} reads it; of {len(x):,} digits, its logits a and the "
+        f"engine's b have max|a − b| / max|b| = {error:.1e}, bound {BOUND:g}: {'ok' if agree else 'BROKEN'}"
     )
     return agree
 
@@ -92,7 +93,7 @@ def _write(model: nets.Sequential, config: ExportConfig) -> None:
         raise UserError(f"{needed}; pip install -e '.[{format_.extra}]'") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or in_short(error)
-        raise UserError(f"{getattr(error, 'filename', None) or config.path} cannot be written: {reason}") from error
+        raise UserError(f"{config.path} cannot be written: {reason}") from error
 
 
 def about(folder: Path) -> dict[str, str]:

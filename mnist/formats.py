@@ -31,6 +31,8 @@ class Format(NamedTuple):
     """The package that does so."""
     extra: str
     """With which of our extras the libraries are installed."""
+    usage: str
+    """How a program reads the file at a path."""
 
 
 def _save_keras(model: nets.Sequential, path: Path, about: Mapping[str, str]) -> None:
@@ -74,15 +76,28 @@ def _by_numpy(path: Path, x: np.ndarray) -> np.ndarray:
     return np.asarray(model.eval()(x).data)
 
 
+def _save_onnx(model: nets.Sequential, path: Path, about: Mapping[str, str]) -> None:
+    exchange.save_onnx(model, path, metadata=about)
+
+
+def _save_torch(model: nets.Sequential, path: Path, about: Mapping[str, str]) -> None:
+    exchange.save_torch(model, path, metadata=about)
+
+
 FORMATS: dict[FormatName, Format] = {
     "onnx": Format(
-        "model.onnx", lambda model, path, about: exchange.save_onnx(model, path, metadata=about), _by_onnxruntime,
-        "onnxruntime", "export",
+        "model.onnx", _save_onnx, _by_onnxruntime, "onnxruntime", "export",
+        'onnxruntime.InferenceSession("{path}").run(None, {{"x": x}})[0]',
     ),
-    "keras": Format("model.keras", _save_keras, _by_keras, "keras", "tensorflow"),
+    "keras": Format(
+        "model.keras", _save_keras, _by_keras, "keras", "tensorflow", 'keras.saving.load_model("{path}")(x)',
+    ),
     "torch": Format(
-        "torch_model.safetensors", lambda model, path, about: exchange.save_torch(model, path, metadata=about),
-        _by_torch, "torch", "bench",
+        "torch_model.safetensors", _save_torch, _by_torch, "torch", "bench",
+        "load()(x), by `from {module} import load` in that folder",
     ),
-    "npz": Format("model.npz", exchange.save_npz, _by_numpy, "numpy", "mnist"),
+    "npz": Format(
+        "model.npz", exchange.save_npz, _by_numpy, "numpy", "mnist",
+        'yours to compute, from np.load("{path}")["layers.0.weight"] and so on',
+    ),
 }  # fmt: skip

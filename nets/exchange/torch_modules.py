@@ -87,7 +87,7 @@ def save_torch(
     given = {name: layout.away(state[layout.name]) for name, layout in layouts.items()}
     beside = path.with_suffix(".py")
     if beside.exists() and not beside.read_bytes().startswith(_SOURCE.partition(":")[0].encode()):
-        raise FileExistsError(errno.EEXIST, "it is there, and is no module that this has written", str(beside))
+        raise FileExistsError(errno.EEXIST, f"{beside} is there, and is no module that this has written")
     arrays.write(path, given | counts, {**(metadata or {}), "format": "pt"})
     with replacing(beside) as draft:
         draft.write_text(source, encoding="utf-8")
