@@ -33,18 +33,21 @@ def steps(model: Module, input_shape: tuple[int, ...] | None = None) -> list[Ste
             several; or a layer mixes examples.
     """
     layers = list(_layers("", model))
-    shape = _first_shape(layers) if input_shape is None else tuple(input_shape)
+    if not layers:
+        raise ValueError("it has no layers")
+    shape = _first_shape(layers[0][1]) if input_shape is None else tuple(input_shape)
     examples = 2  # one could not be told from an axis of length 1
     x = ad.Tensor(np.zeros((examples, *shape), dtype_of(model)))
     found: list[Step] = []
     training = model.training
     model.eval()
     try:
-        for name, layer in layers:
-            before, x = x.shape[1:], layer(x)
-            if x.shape[:1] != (examples,):
-                raise ValueError(f"{name}, {layer!r}, mixes examples, {examples} of {before}: elsewhere each is alone")
-            found.append(Step(name, layer, before, x.shape[1:]))
+        with ad.no_grad(), np.errstate(all="ignore"):  # the shapes are wanted, not the numbers
+            for name, layer in layers:
+                before, x = x.shape[1:], layer(x)
+                if x.shape[:1] != (examples,):
+                    raise ValueError(f"{name}, {layer!r}, mixes examples, {examples} of {before}; each must be alone")
+                found.append(Step(name, layer, before, x.shape[1:]))
     finally:
         model.train(training)
     return found
@@ -66,15 +69,15 @@ def _layers(name: str, module: Module) -> Iterator[tuple[str, Module]]:
         yield from _layers(f"{name}.{child}".lstrip("."), layer)
 
 
-def _first_shape(layers: list[tuple[str, Module]]) -> tuple[int, ...]:
+def _first_shape(layer: Module) -> tuple[int, ...]:
     """Return the shape of an example for a network whose first layer takes no other."""
-    match layers[0][1] if layers else None:
+    match layer:
         case Linear(in_features=width) | BatchNorm1d(num_features=width):
             return (width,)
         case Unflatten(dim=1, unflattened_size=lengths):
             return (math.prod(lengths),)
-        case first:
+        case _:
             raise ValueError(
-                f"its first layer, {first!r}, takes examples of several shapes: give input_shape, that of one, such as "
+                f"its first layer, {layer!r}, takes examples of several shapes: give input_shape, that of one, such as "
                 "(1, 28, 28) for images (channels, height, width)"
             )
