@@ -326,12 +326,12 @@ def test_names_and_shapes_that_do_not_fit_are_told_apart():
     before = model.state_dict()
     good = {"0.weight": (6, 7), "0.bias": (6,), "2.weight": (5, 6), "2.bias": (5,), "4.weight": (4, 5), "4.bias": (4,)}
     state = {name: np.ones(shape, np.float32) for name, shape in good.items()}
-    with pytest.raises(ValueError, match=r"2\.weight has shape \(6, 5\), but layers\.2\.weight, \(6, 5\) here, has \(5"):
+    with pytest.raises(ValueError, match=r"^2\.weight has shape \(6, 5\), but layers\.2\.weight, \(6, 5\) here, has \("):
         exchange.load_torch(model, {**state, "2.weight": state["2.weight"].T})
     with pytest.raises(ValueError, match=r"missing are \['4\.bias'\], unknown \['4\.extra'\]"):
         exchange.load_torch(model, {("4.extra" if name == "4.bias" else name): a for name, a in state.items()})
     weights = [np.ones(array.shape, np.float32) for array in before.values()]
-    with pytest.raises(ValueError, match=r"array 2 has shape \(5, 6\), but layers\.2\.weight, \(6, 5\) here, has \(6, 5\)"):
+    with pytest.raises(ValueError, match=r"array 2 has shape \(5, 6\), but layers\.2\.weight, \(6, 5\) here, has \(6"):
         exchange.load_keras(model, [a.T if i == 2 else a for i, a in enumerate(weights)])
     with pytest.raises(ValueError, match=r"there are 5 arrays, but the network has 6: layers\.0\.weight \(7, 6\)"):
         exchange.load_keras(model, weights[:5])
