@@ -1,4 +1,4 @@
-"""`python -m mnist.export`: networks of runs in other libraries, which compute the same, or it says that they do not."""
+"""`python -m mnist.export`: networks of runs in other libraries, which compute the same, or it is said that not."""
 
 import json
 import os
