@@ -64,7 +64,7 @@ def load_keras(
     try:
         _fill_from_file(model, found, Path(source))
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
+        raise ValueError(f"{source}: {in_short(error)}") from error
 
 
 def _fill_from_list(model: Module, found: list[Part], weights: Sequence[Any]) -> None:
@@ -86,7 +86,7 @@ def _fill_from_file(model: Module, found: list[Part], path: Path) -> None:
         with h5py.File(content, "r") as file:
             fill(model, dict(_named(h5py, file, found)))
     except (KeyError, NotImplementedError, OSError, RuntimeError, TypeError, UnicodeError) as error:
-        raise ValueError(f"its HDF5 cannot be read: {in_short(error)}") from error
+        raise ValueError(f"its HDF5 cannot be read: {error}") from error
 
 
 def _content(path: Path, most: int) -> Any:
@@ -105,7 +105,7 @@ def _content(path: Path, most: int) -> Any:
     except KeyError as error:
         raise ValueError(f"this is no .keras file: it holds no {_MEMBER}") from error
     except (EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"it cannot be unpacked: {in_short(error)}") from error
+        raise ValueError(f"it cannot be unpacked: {error}") from error
     if len(content) > most:
         raise ValueError(f"its {_MEMBER} has more than {most:,} bytes, far more than this network's weights")
     return io.BytesIO(content)

@@ -139,7 +139,7 @@ def load_torch(model: Module, source: str | os.PathLike[str] | Mapping[str, Any]
     try:
         _load(model, _read(Path(source)))
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
+        raise ValueError(f"{source}: {in_short(error)}") from error
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
@@ -153,14 +153,14 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         return arrays.read(path)[0]
     except ValueError as error:
-        raise ValueError(f"this is no safetensors file of NumPy's numbers: {in_short(error)}") from error
+        raise ValueError(f"this is no safetensors file of NumPy's numbers: {error}") from error
 
 
 def _load(model: Module, state: Mapping[str, Any]) -> None:
     layouts = _layouts(model)
     missing, unknown = layouts.keys() - state.keys(), state.keys() - layouts.keys() - _counts(model)
     if missing or unknown:
-        raise ValueError(in_short(ValueError(f"missing are {sorted(missing)}, unknown {sorted(map(str, unknown))}")))
+        raise ValueError(f"missing are {sorted(missing)}, unknown {sorted(map(str, unknown))}")
     fill(model, {layout: (name, state[name]) for name, layout in layouts.items()})
 
 

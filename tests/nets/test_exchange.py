@@ -290,6 +290,7 @@ def test_the_layers_that_keras_is_given_are_those_that_one_would_write(keras, in
         "Dense",
     ]  # fmt: skip
     assert there.layers[3].padding == "same"
+    assert there.layers[4].momentum == pytest.approx(0.9)  # the share of the old, as ours is that of the new
     names = [type(layer).__name__ for layer in keras.saving.load_model(in_a_file("lenet")).layers]
     assert "Permute" not in names
 
