@@ -63,6 +63,10 @@ CASES = {
             of(nets.Flatten), of(nets.Flatten), of(nets.Linear, 3, 2),
         ),
     ),
+    "rows of images, divided in another way": (
+        (2, 4, 2),
+        sequential(of(nets.Flatten), of(nets.Unflatten, 1, (4, 2, 2)), of(nets.Flatten), of(nets.Linear, 16, 3)),
+    ),
     "images throughout": (
         (3, 5, 4),
         sequential(
