@@ -16,6 +16,7 @@ import nets
 from autodiff import no_grad
 from mnist import data, settings
 from mnist.cli import parse, run
+from mnist.data import PIXELS
 from mnist.data.sources import SOURCES
 from mnist.errors import UserError
 from mnist.formats import FORMATS, FormatName
@@ -65,21 +66,25 @@ def export(config: ExportConfig, announce: Callable[[str], None] = print) -> boo
         UserError: there is no such run, a library is missing, or the file cannot be written.
     """
     model = load_network(config.run)
+    x, _ = data.load("mnist-5k", announce=lambda line: None).test.batch(slice(_DIGITS))
+    try:
+        ours = logits(model, x)
+    except ValueError as error:
+        raise UserError(f"{config.run / MODEL}: takes no images of {PIXELS} pixels ({in_short(error)})") from error
     _write(model, config)
     format_ = FORMATS[config.format]
     announce(f"{config.path} is written; of images x, (m, 784) in float32 with pixels from 0 to 1, the logits are")
     announce(f"    {format_.usage.format(path=config.path, module=config.path.stem)}")
-    x, _ = data.load("mnist-5k", announce=lambda line: None).test.batch(slice(_DIGITS))
     try:
         theirs = format_.logits(config.path, x)
     except ImportError:
         announce(f"{format_.reader} is not installed, so it is not read back; pip install -e '.[{format_.extra}]'")
         return True
-    error = _difference(theirs, logits(model, x))
-    agree = error <= BOUND
+    difference = _difference(theirs, ours)
+    agree = difference <= BOUND
     announce(
         f"{format_.reader} {metadata.version(format_.reader)} reads it; of {len(x):,} digits, its logits a and the "
-        f"engine's b have max|a − b| / max|b| = {error:.1e}, bound {BOUND:g}: {'ok' if agree else 'BROKEN'}"
+        f"engine's b have max|a − b| / max|b| = {difference:.1e}, bound {BOUND:g}: {'ok' if agree else 'BROKEN'}"
     )
     return agree
 

@@ -89,12 +89,12 @@ def test_every_network_has_the_same_logits_in_every_library(
 
 
 def test_by_default_the_file_is_in_the_folder_of_the_run_which_is_else_as_it_was(runs, capsys):
-    before = (runs["lenet"] / "model.safetensors").read_bytes()
+    before = (runs["mlp with dropout"] / "model.safetensors").read_bytes()
     for format_ in ("npz", "torch"):
-        assert exported(capsys, runs["lenet"], "--format", format_)[0] == 0
-        assert (runs["lenet"] / formats.FORMATS[format_].file).exists()
-    assert (runs["lenet"] / "torch_model.py").exists()
-    assert (runs["lenet"] / "model.safetensors").read_bytes() == before
+        assert exported(capsys, runs["mlp with dropout"], "--format", format_)[0] == 0
+        assert (runs["mlp with dropout"] / formats.FORMATS[format_].file).exists()
+    assert (runs["mlp with dropout"] / "torch_model.py").exists()
+    assert (runs["mlp with dropout"] / "model.safetensors").read_bytes() == before
 
 
 def test_an_onnx_file_says_of_which_run_it_is_and_how_well_it_does(runs, capsys, tmp_path):
@@ -190,6 +190,15 @@ def test_what_cannot_be_done_is_told_in_one_line(runs, capsys, arguments, told):
     assert err.count("\n") == 1
     assert told in err
     assert sorted(runs["mlp"].iterdir()) == before
+
+
+def test_a_network_for_other_images_is_refused_before_anything_is_written(capsys, tmp_path):
+    checkpoint.save(nets.MLP([6, 5, 4], rng=np.random.default_rng(0)), tmp_path / "model.safetensors")
+    status, _, err = exported(capsys, tmp_path, "--format", "npz")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "model.safetensors: takes no images of 784 pixels" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
 
 def test_the_command_itself_says_nothing_but_that(runs, tmp_path):
