@@ -67,6 +67,7 @@ CASES = {
         (2, 4, 2),
         sequential(of(nets.Flatten), of(nets.Unflatten, 1, (4, 2, 2)), of(nets.Flatten), of(nets.Linear, 16, 3)),
     ),
+    "half as many places": ((1, 6, 6), sequential(of(nets.Conv2d, 1, 2, 3, stride=2, padding=1), of(nets.ReLU))),
     "images throughout": (
         (3, 5, 4),
         sequential(
