@@ -147,8 +147,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         start = file.read(4)
     if start == b"PK\x03\x04" or start[:1] == b"\x80":
         raise ValueError(
-            "this is a pickle, as torch.save makes them, which could do anything when read; write it in PyTorch by "
-            "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+            "this is a zip or a pickle, as torch.save makes them, which could do anything when read; write it in "
+            "PyTorch by safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
         )
     try:
         return arrays.read(path)[0]

@@ -91,7 +91,7 @@ def test_what_torch_save_has_written_is_a_pickle(tmp_path, zipped):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     path = tmp_path / "w.pt"
     torch.save({"0.weight": torch.ones(5, 6)}, path, _use_new_zipfile_serialization=zipped)
-    refuse(exchange.load_torch, path, "this is a pickle, as torch.save makes them.*safetensors.torch.save_file")
+    refuse(exchange.load_torch, path, r"a pickle, as torch.save makes them.*safetensors\.torch\.save_file\(.*\)$")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"\xff" * 64, b'{"a": 1}' * 9], ids=["empty", "0", "1", "json"])
