@@ -185,6 +185,7 @@ def test_json_has_every_figure_of_the_table(run, tmp_path):
         "optimizer": "sgd",
         "batch_size": 4,
         "seed": 0,
+        "network": "mlp",
         "multiplications": 4 * (2 * 6 * 5 + 3 * 5 * 3),
     }
     assert measurement["failures"] == {}
