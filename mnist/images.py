@@ -1,0 +1,118 @@
+"""A picture out of a file that may be anything: whatever Pillow reads, and a clear word on everything else."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from nets.files import in_short
+
+MOST_BYTES = 32 * 2**20
+MOST_PIXELS = 50_000_000
+"""More than any telephone takes; what is unpacked takes four bytes each."""
+_SIDE = 1024
+"""A digit is found on a picture of about this size, to which a larger one is reduced."""
+
+Image.init()
+_FORMATS = [name for name in Image.ID if name != "EPS"]
+"""All but the one for which Pillow would run a program, Ghostscript, on what the file says."""
+
+
+class ImageError(ValueError):
+    """A file that holds no picture to look at, told in a few words."""
+
+
+def read(path: Path) -> np.ndarray:
+    """Return the picture in a file, of an animation the first, upright: float32 (h, w), from 0, dark, to 1, light.
+
+    One of colours becomes grey along the line on which its colours differ most, so that red on green is seen too.
+
+    Raises:
+        ImageError: it is not there, not readable, empty, too large, not an image, or a damaged one.
+    """
+    try:
+        _check(path)
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
+            if not 0 < image.width * image.height <= MOST_PIXELS:
+                raise ImageError(f"is too large: {image.width:,}×{image.height:,} pixels, and {MOST_PIXELS:,} are the most")
+            image.draft(None, (_SIDE, _SIDE))
+            return _grey(image)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError("is not an image") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"is too large: more than {MOST_PIXELS:,} pixels are not looked at") from error
+    except FileNotFoundError as error:
+        raise ImageError("is not there") from error
+    except MemoryError as error:
+        raise ImageError("takes more memory than there is") from error
+    except Exception as error:  # a decoder may stumble over a damaged file in any way
+        raise ImageError(f"is a damaged image, or not readable ({in_short(error) or type(error).__name__})") from error
+
+
+def _check(path: Path) -> None:
+    """Raise ImageError, or OSError, unless there is a file of a size that can be looked at."""
+    size = path.stat().st_size
+    if not path.is_file():
+        raise ImageError("is a folder" if path.is_dir() else "is not a file")
+    if size == 0:
+        raise ImageError("is empty")
+    if size > MOST_BYTES:
+        raise ImageError(f"is too large: {size / 2**20:,.0f} MiB, and {MOST_BYTES // 2**20} are the most")
+    if not os.access(path, os.R_OK):
+        raise PermissionError("permission denied")
+
+
+def _grey(image: Image.Image) -> np.ndarray:
+    """Return an image of any mode as grey levels."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == "F" or upright.mode.startswith("I"):
+        return _from_numbers(np.asarray(_reduced(upright.convert("F"))))
+    if upright.mode == "LAB":
+        upright = upright.getchannel("L")
+    if upright.has_transparency_data:
+        return _from_colours(_on_ground(np.asarray(_reduced(upright.convert("RGBA")), np.float32) / 255))
+    if upright.mode in ("1", "L"):
+        return np.asarray(_reduced(upright.convert("L")), np.float32) / 255
+    return _from_colours(np.asarray(_reduced(upright.convert("RGB")), np.float32) / 255)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Return an image of at most twice the size on which a digit is found, each pixel the mean of several."""
+    return image.reduce(max(1, max(image.size) // _SIDE))
+
+
+def _from_numbers(levels: np.ndarray) -> np.ndarray:
+    """Scale levels of any range to [0, 1]; what is no number is black."""
+    finite = np.nan_to_num(levels, nan=0, posinf=0, neginf=0).astype(np.float64)
+    low, high = finite.min(), finite.max()
+    most = max(high - low, 255.0) if high > 1 else 1.0
+    return np.asarray((finite - low) / most, np.float32)
+
+
+def _on_ground(rgba: np.ndarray) -> np.ndarray:
+    """Put something behind what is transparent, (h, w, 4) → (h, w, 3).
+
+    Where most can be seen, it is what is seen most; where little can, that little is the ink, and it is black or white.
+    """
+    colours, opacity = rgba[..., :3], rgba[..., 3:]
+    seen = opacity[..., 0] > 0.5
+    if seen.mean() >= 0.5:
+        ground = np.median(colours[seen], axis=0)
+    else:
+        mean = (colours * opacity).sum() / max(3 * opacity.sum(), 1e-6)
+        ground = np.float32(mean < 0.5)
+    return colours * opacity + ground * (1 - opacity)
+
+
+def _from_colours(colours: np.ndarray) -> np.ndarray:
+    """Return grey levels that differ as the colours (h, w, 3) do: (h, w), along their first principal component."""
+    _, axes = np.linalg.eigh(np.cov(colours.reshape(-1, 3).T))
+    axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
+    shares = (axis / abs(axis).sum()).astype(np.float32)
+    return colours @ shares - shares[shares < 0].sum()
