@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import warnings
 from pathlib import Path
 
@@ -27,18 +27,39 @@ class ImageError(ValueError):
 
 
 def read(path: Path) -> np.ndarray:
-    """Return the picture in a file, of an animation the first, upright: float32 (h, w), from 0, dark, to 1, light.
-
-    One of colours becomes grey along the line on which its colours differ most, so that red on green is seen too.
+    """Return the picture in a file, as `decode` does.
 
     Raises:
         ImageError: it is not there, not readable, empty, too large, not an image, or a damaged one.
     """
     try:
-        _check(path)
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
+        if not path.is_file():
+            path.stat()
+            raise ImageError("is a folder" if path.is_dir() else "is not a file")
+        with path.open("rb") as file:
+            return decode(file.read(MOST_BYTES + 1))
+    except FileNotFoundError as error:
+        raise ImageError("is not there") from error
+    except OSError as error:
+        raise ImageError(f"cannot be read ({error.strerror or error})") from error
+
+
+def decode(content: bytes) -> np.ndarray:
+    """Return the picture in the content of a file, of an animation the first, upright: float32 (h, w), 0 dark, 1 light.
+
+    One of colours becomes grey along the line on which its colours differ most, so that red on green is seen too.
+
+    Raises:
+        ImageError: it is empty, too large, not an image, or a damaged one.
+    """
+    if not content:
+        raise ImageError("is empty")
+    if len(content) > MOST_BYTES:
+        raise ImageError(f"is too large: more than {MOST_BYTES // 2**20} MiB")
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if not 0 < image.width * image.height <= MOST_PIXELS:
-                raise ImageError(f"is too large: {image.width:,}×{image.height:,} pixels, and {MOST_PIXELS:,} are the most")
+                raise ImageError(f"is too large: {image.width:,}×{image.height:,} pixels, of {MOST_PIXELS:,} at most")
             image.draft(None, (_SIDE, _SIDE))
             return _grey(image)
     except ImageError:
@@ -46,26 +67,11 @@ def read(path: Path) -> np.ndarray:
     except UnidentifiedImageError as error:
         raise ImageError("is not an image") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"is too large: more than {MOST_PIXELS:,} pixels are not looked at") from error
-    except FileNotFoundError as error:
-        raise ImageError("is not there") from error
+        raise ImageError(f"is too large: more than {MOST_PIXELS:,} pixels") from error
     except MemoryError as error:
         raise ImageError("takes more memory than there is") from error
     except Exception as error:  # a decoder may stumble over a damaged file in any way
-        raise ImageError(f"is a damaged image, or not readable ({in_short(error) or type(error).__name__})") from error
-
-
-def _check(path: Path) -> None:
-    """Raise ImageError, or OSError, unless there is a file of a size that can be looked at."""
-    size = path.stat().st_size
-    if not path.is_file():
-        raise ImageError("is a folder" if path.is_dir() else "is not a file")
-    if size == 0:
-        raise ImageError("is empty")
-    if size > MOST_BYTES:
-        raise ImageError(f"is too large: {size / 2**20:,.0f} MiB, and {MOST_BYTES // 2**20} are the most")
-    if not os.access(path, os.R_OK):
-        raise PermissionError("permission denied")
+        raise ImageError(f"is a damaged image ({in_short(error) or type(error).__name__})") from error
 
 
 def _grey(image: Image.Image) -> np.ndarray:
