@@ -113,7 +113,7 @@ def _on_ground(rgba: np.ndarray) -> np.ndarray:
     else:
         mean = (colours * opacity).sum() / max(3 * opacity.sum(), 1e-6)
         ground = np.float32(mean < 0.5)
-    return colours * opacity + ground * (1 - opacity)
+    return np.asarray(colours * opacity + ground * (1 - opacity))
 
 
 def _from_colours(colours: np.ndarray) -> np.ndarray:
@@ -121,4 +121,4 @@ def _from_colours(colours: np.ndarray) -> np.ndarray:
     _, axes = np.linalg.eigh(np.cov(colours.reshape(-1, 3).T))
     axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
     shares = (axis / abs(axis).sum()).astype(np.float32)
-    return colours @ shares - shares[shares < 0].sum()
+    return np.asarray(colours @ shares - shares[shares < 0].sum())

@@ -58,7 +58,7 @@ def _contrast(grey: np.ndarray, ground: Any) -> np.ndarray:
     darker, lighter = np.maximum(ground - grey, 0), np.maximum(grey - ground, 0)
     if np.square(darker).sum() > np.square(lighter).sum():
         return np.asarray(darker / np.maximum(ground, _LEAST_CONTRAST))
-    return lighter
+    return np.asarray(lighter)
 
 
 def _border(shape: tuple[int, int]) -> np.ndarray:
@@ -72,7 +72,7 @@ def _border(shape: tuple[int, int]) -> np.ndarray:
 def _weights(shape: tuple[int, int]) -> np.ndarray:
     """Weigh the points such that the border counts as much as all the rest, where the ink is."""
     border = _border(shape)
-    return np.where(border, 1 / border.sum(), 1 / max((~border).sum(), 1))
+    return np.asarray(np.where(border, 1 / border.sum(), 1 / max((~border).sum(), 1)))
 
 
 def _flat_ground(grey: np.ndarray) -> float | None:
@@ -109,13 +109,13 @@ def _sampled(array: np.ndarray) -> np.ndarray:
     """Return rows for the points of a grid."""
     down, across = (max(1, length // _SAMPLE) for length in array.shape[:2])
     sample = array[::down, ::across]
-    return sample.reshape(-1, *array.shape[2:])
+    return np.asarray(sample.reshape(-1, *array.shape[2:]))
 
 
 def _fit(terms: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the coefficients with the least weighted sum of squared errors."""
     root = np.sqrt(weights)
-    return np.linalg.lstsq(terms * root[:, None], values * root, rcond=1e-6)[0]
+    return np.asarray(np.linalg.lstsq(terms * root[:, None], values * root, rcond=1e-6)[0])
 
 
 def _median(values: np.ndarray, weights: np.ndarray) -> float:
@@ -144,4 +144,4 @@ def _without_specks(ink: np.ndarray) -> np.ndarray:
     if stays[1:].all():
         return ink
     nearest = ndimage.distance_transform_edt(blots == 0, return_distances=False, return_indices=True)
-    return np.where(stays[blots[tuple(nearest)]], ink, 0)
+    return np.asarray(np.where(stays[blots[tuple(nearest)]], ink, 0))

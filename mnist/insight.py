@@ -25,7 +25,6 @@ class Stage:
     numbers: np.ndarray
 
 
-@ad.no_grad()
 def stages(model: nets.Sequential, image: np.ndarray) -> list[Stage]:
     """Follow an image (28, 28), uint8, through a network that is ready for use; the last stage gives the logits."""
     found: list[Stage] = []
@@ -35,7 +34,8 @@ def stages(model: nets.Sequential, image: np.ndarray) -> list[Stage]:
         if isinstance(layer, nets.Linear | nets.Conv2d | nets.MaxPool2d | nets.AvgPool2d):
             names = []
             found.append(Stage("", np.empty(0)))
-        x = layer(x)
+        with ad.no_grad():
+            x = layer(x)
         if isinstance(layer, nets.Flatten | nets.Unflatten | nets.Dropout) or not found:
             continue
         names.append(_name(layer))
@@ -54,7 +54,7 @@ def evidence(model: nets.Sequential, image: np.ndarray, digit: int) -> np.ndarra
 
 def _as_input(model: nets.Sequential, image: np.ndarray) -> np.ndarray:
     dtype = next(model.parameters()).dtype
-    return np.divide(image.reshape(1, PIXELS), 255, dtype=dtype)
+    return np.asarray(np.divide(image.reshape(1, PIXELS), 255, dtype=dtype))
 
 
 def _flat(model: nets.Module) -> Iterator[nets.Module]:

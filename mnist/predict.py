@@ -95,7 +95,9 @@ def in_turn(paths: Sequence[Path]) -> Iterator[Path | Seen]:
         except OSError as error:
             yield Seen(str(path), error=f"cannot be read ({error.strerror})")
             continue
-        yield from inside or [Seen(str(path), error="holds no images")]
+        if not inside:
+            yield Seen(str(path), error="holds no images")
+        yield from inside
 
 
 def sampled(trained: Trained, config: PredictConfig, number: int) -> Iterator[Seen]:

@@ -50,7 +50,7 @@ def thickened(ink: np.ndarray) -> np.ndarray:
     around = math.ceil(reach) + 1
     padded = np.pad(ink, around)
     away = ndimage.distance_transform_edt(padded <= 0.5)
-    return np.maximum(padded, np.clip(reach + 1 - away, 0, 1))
+    return np.asarray(np.maximum(padded, np.clip(reach + 1 - away, 0, 1)))
 
 
 def boxed(ink: np.ndarray) -> np.ndarray:
@@ -62,8 +62,7 @@ def boxed(ink: np.ndarray) -> np.ndarray:
     pads = [math.ceil(margin) for margin in margins]
     padded = np.pad(ink, [(pad, pad) for pad in pads])
     (top, bottom), (left, right) = (
-        (low + pad - margin, high + pad + margin)
-        for (low, high), pad, margin in zip(edges, pads, margins, strict=True)
+        (low + pad - margin, high + pad + margin) for (low, high), pad, margin in zip(edges, pads, margins, strict=True)
     )
     height, width = (size + 2 * _AROUND for size in sizes)
     small = Image.fromarray(padded.astype(np.float32)).resize(
@@ -79,7 +78,7 @@ def centred(box: np.ndarray) -> np.ndarray:
     row, column = box.sum(axis=1) @ rows / total, box.sum(axis=0) @ columns / total
     top, left = (math.floor(centre + 0.5) + SIDE - _CENTRE for centre in (row, column))
     field = np.pad(box, SIDE)[top : top + SIDE, left : left + SIDE]
-    return np.rint(255 * field / field.max()).astype(np.uint8)
+    return np.asarray(np.rint(255 * field / field.max()), np.uint8)
 
 
 def _edges(ink: np.ndarray) -> list[tuple[int, int]]:

@@ -44,7 +44,7 @@ class Trained:
             images: (n, 28, 28) or (n, 784) uint8, 0 the background and 255 the ink.
         """
         flat = images.reshape(len(images), PIXELS)
-        return probabilities(self.model, Split(flat, np.zeros(len(flat), np.uint8)))
+        return np.asarray(probabilities(self.model, Split(flat, np.zeros(len(flat), np.uint8))))
 
 
 def folders(parent: Path = DEFAULT_PARENT) -> list[Path]:
@@ -57,7 +57,7 @@ def latest(parent: Path = DEFAULT_PARENT) -> Path:
     """Return the folder of the latest run. Raises UserError if there is none."""
     if found := folders(parent):
         return found[0]
-    raise UserError(f"{parent}: holds no trained network; train one by python -m mnist.train, or name its folder by --run")
+    raise UserError(f"{parent}: holds no trained network; train one: python -m mnist.train")
 
 
 def load(folder: Path) -> Trained:

@@ -16,6 +16,7 @@ from mnist.images import MOST_BYTES, ImageError
 from mnist.ink import BlankError
 from mnist.insight import Stage, evidence, stages
 from mnist.preparation import prepare
+from mnist.run_folder import MODEL
 from mnist.runs import Trained
 
 MOST_CHARACTERS = 4 * (MOST_BYTES // 3 + 1) + 100
@@ -67,7 +68,7 @@ class Runs:
             raise RefusedError(f"There is no run of that name. There are: {', '.join(names)}.")
         folder = self.parent / (name or names[0])
         try:
-            return _load(folder, (folder / runs.MODEL).stat().st_mtime_ns)
+            return _load(folder, (folder / MODEL).stat().st_mtime_ns)
         except (OSError, UserError) as error:
             raise RefusedError(f"That run cannot be used: {error}") from error
 

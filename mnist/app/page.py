@@ -9,6 +9,7 @@ import gradio as gr
 
 from mnist.app import pictures
 from mnist.app.answers import Answer, RefusedError, Runs, answer
+from mnist.data import CLASSES
 from mnist.images import MOST_BYTES
 
 _PAGE = files("mnist.app") / "page"
@@ -38,29 +39,32 @@ def build(runs: Runs) -> gr.Blocks:
                 run = gr.Dropdown(runs.names(), label="Network, by its run", allow_custom_value=True)
             with gr.Column(min_width=300):
                 seen = gr.HTML(pictures.message(_FIRST))
-        gr.Markdown("## Which pixels speak for and against")
-        classes = gr.Radio([_ITS_ANSWER, *map(str, range(10))], value=_ITS_ANSWER, show_label=False, container=False)
-        evidence = gr.HTML()
-        gr.Markdown("## What each layer sees")
-        layers = gr.HTML()
+        with gr.Column(visible=False) as below:
+            gr.Markdown("## Which pixels speak for and against")
+            names = [_ITS_ANSWER, *map(str, range(CLASSES))]
+            classes = gr.Radio(names, value=_ITS_ANSWER, show_label=False, container=False)
+            evidence = gr.HTML()
+            gr.Markdown("## What each layer sees")
+            layers = gr.HTML()
 
-        def look(picture: Any, name: Any, chosen: Any) -> tuple[str, str, str]:
+        def look(picture: Any, name: Any, chosen: Any) -> tuple[Any, ...]:
             if not picture:
-                return pictures.message(_FIRST), "", ""
+                return pictures.message(_FIRST), gr.Column(visible=False), "", ""
             try:
                 found = answer(runs.trained(name), picture)
-                return pictures.verdict(found), pictures.for_and_against(found, _digit(found, chosen)), pictures.layers(found)
             except RefusedError as error:
-                return pictures.message(str(error)), "", ""
+                return pictures.message(str(error)), gr.Column(visible=False), "", ""
+            explained = pictures.for_and_against(found, _digit(found, chosen)), pictures.layers(found)
+            return pictures.verdict(found), gr.Column(visible=True), *explained
 
         given = [pad, run, classes]
-        shared: dict[str, Any] = {"outputs": [seen, evidence, layers], "show_progress": "hidden", **_ONE_BY_ONE}
+        shared: dict[str, Any] = {"outputs": [seen, below, evidence, layers], "show_progress": "hidden", **_ONE_BY_ONE}
         for event in (pad.drawn, run.change, classes.change):
             event(look, given, trigger_mode="always_last", api_visibility="private", **shared)
-        page.load(lambda: _choices(runs), None, run, api_visibility="private", show_progress="hidden", **_ONE_BY_ONE)
+        page.load(lambda: _choices(runs), [], run, api_visibility="private", show_progress="hidden", **_ONE_BY_ONE)
         _interface(runs)
     for block in page.blocks.values():
-        block.async_move_resource_to_block_cache = _refuse_files  # type: ignore[method-assign]
+        block.async_move_resource_to_block_cache = _refuse_files
     return page
 
 
@@ -100,7 +104,7 @@ def _interface(runs: Runs) -> None:
         """Return the names of the runs, the latest first."""
         return runs.names()
 
-    def predict(image: str, run: str = "") -> dict:
+    def predict(image: str, run: str = "") -> dict[str, Any]:
         """Say what the network of a run, or else of the latest, sees in an image, given in base64."""
         found = ask(image, run)
         shares = dict(zip(found.trained.class_names, found.probabilities.tolist(), strict=True))
@@ -111,7 +115,7 @@ def _interface(runs: Runs) -> None:
             "image": found.image.tolist(),
         }
 
-    def explain(image: str, run: str = "", digit: int = -1) -> dict:
+    def explain(image: str, run: str = "", digit: int = -1) -> dict[str, Any]:
         """Give what each layer makes of an image, and which pixels speak for a class, by default for the answer."""
         found = ask(image, run)
         digit = _digit(found, digit)

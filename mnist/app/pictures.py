@@ -16,8 +16,11 @@ from mnist.predict import percent
 
 _AGAINST, _FOR = (43, 143, 208), (226, 110, 26)
 """Blue and orange after Okabe and Ito, as in viz/figures.py, of a lightness to be seen on white and on black."""
-_WIDE = 32
-"""Units a row at most, where there are no pictures."""
+_GROUND = (128, 128, 128, 24)
+"""What is near 0 has the colour of a tile."""
+_GAP = 3
+_TILE, _UNIT = 56, 16
+"""Pixels of the screen that a picture takes, about, and a unit."""
 
 
 def verdict(answer: Answer) -> str:
@@ -25,7 +28,7 @@ def verdict(answer: Answer) -> str:
     names, p = answer.trained.class_names, answer.probabilities
     rows = "".join(
         f'<li class="{"best" if i == answer.best else ""}"><span>{escape(name)}</span>'
-        f'<meter min="0" max="1" value="{share:.4f}" aria-label="{escape(name)}"></meter>'
+        f'<i style="--size:{share:.4f}"></i>'
         f"<span>{escape(percent(share))}</span></li>"
         for i, (name, share) in enumerate(zip(names, p.tolist(), strict=True))
     )
@@ -63,13 +66,9 @@ def layers(answer: Answer) -> str:
 
 
 def _stage(number: int, stage: Stage) -> str:
-    mosaic = _mosaic(stage.numbers)
     shape = " × ".join(map(str, stage.numbers.shape))
-    kind = "pictures" if stage.numbers.ndim == 3 else "units"
-    return (
-        f'<figure class="{kind}"><figcaption><b>{number}. {escape(stage.name)}</b> {shape}</figcaption>'
-        f"{_img(mosaic, f'numbers that leave {stage.name}', 'wide' if mosaic.shape[1] > 200 else '')}</figure>"
-    )
+    drawn = _img(_mosaic(stage.numbers), f"the numbers that leave {stage.name}")
+    return f"<figure><figcaption><b>{number}. {escape(stage.name)}</b> {shape}</figcaption>{drawn}</figure>"
 
 
 def _logits(number: int, stage: Stage, answer: Answer) -> str:
@@ -86,18 +85,18 @@ def _logits(number: int, stage: Stage, answer: Answer) -> str:
 
 
 def _mosaic(numbers: np.ndarray) -> np.ndarray:
-    """Lay pictures (c, h, w) side by side, or units (n,) in rows, with nothing in between: RGBA."""
+    """Lay pictures (c, h, w), or units (n,), each a square, side by side in rows: RGBA."""
     if numbers.ndim == 1:
-        columns = min(_WIDE, math.ceil(math.sqrt(2 * len(numbers))))
-        tiles, gap = numbers.reshape(-1, 1, 1), 0
+        tiles, columns, size = numbers.reshape(-1, 1, 1), 16 if len(numbers) <= 128 else 32, _UNIT
     else:
-        columns, tiles, gap = math.ceil(math.sqrt(2 * len(numbers))), numbers, 1
+        tiles, columns, size = numbers, 8, max(1, _TILE // numbers.shape[2])
     coloured = diverging(tiles)
-    _, h, w, _ = coloured.shape
-    rows = math.ceil(len(tiles) / columns)
-    sheet = np.zeros((rows * (h + gap) - gap, columns * (w + gap) - gap, 4), np.uint8)
-    for i, tile in enumerate(coloured):
-        top, left = i // columns * (h + gap), i % columns * (w + gap)
+    coloured[coloured[..., 3] < _GROUND[3]] = _GROUND
+    large = coloured.repeat(size, axis=1).repeat(size, axis=2)
+    n, h, w, _ = large.shape
+    sheet = np.zeros((math.ceil(n / columns) * (h + _GAP) - _GAP, min(n, columns) * (w + _GAP) - _GAP, 4), np.uint8)
+    for i, tile in enumerate(large):
+        top, left = i // columns * (h + _GAP), i % columns * (w + _GAP)
         sheet[top : top + h, left : left + w] = tile
     return sheet
 
@@ -107,7 +106,7 @@ def diverging(numbers: np.ndarray) -> np.ndarray:
     sizes = np.abs(np.nan_to_num(numbers, posinf=0, neginf=0))
     most = float(np.quantile(sizes, 0.998) or sizes.max() or 1)
     colours = np.empty((*numbers.shape, 4), np.uint8)
-    colours[..., :3] = np.where(numbers[..., None] > 0, np.uint8(_FOR), np.uint8(_AGAINST))
+    colours[..., :3] = np.where(numbers[..., None] > 0, _FOR, _AGAINST)
     colours[..., 3] = np.rint(255 * np.minimum(sizes / most, 1))
     return colours
 
@@ -116,10 +115,10 @@ def _grey(image: np.ndarray) -> np.ndarray:
     return np.stack([image] * 3 + [np.full_like(image, 255)], axis=-1)
 
 
-def _img(rgba: np.ndarray, said: str, kind: str = "") -> str:
+def _img(rgba: np.ndarray, said: str) -> str:
     """Write a picture (h, w, 4) uint8 as an element of HTML that holds it."""
     file = io.BytesIO()
     Image.fromarray(rgba).save(file, "PNG", optimize=True)
     data = base64.b64encode(file.getvalue()).decode()
     h, w, _ = rgba.shape
-    return f'<img class="{kind}" width="{w}" height="{h}" alt="{escape(said)}" src="data:image/png;base64,{data}">'
+    return f'<img width="{w}" height="{h}" alt="{escape(said)}" src="data:image/png;base64,{data}">'

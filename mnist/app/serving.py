@@ -33,23 +33,21 @@ class Bounded:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass a request on, and count what arrives of its body."""
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        said = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not said.isdigit() or int(said) > MOST_CHARACTERS + _SLACK:
+        """Pass a request on, unless it says that it is too large; one that does not say is cut off where it is."""
+        left = MOST_CHARACTERS + _SLACK
+        said = dict(scope.get("headers", ())).get(b"content-length", b"0")
+        if not said.isdigit() or int(said) > left:
             await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": b"This is too large."})
-            return None
-        arrived = 0
+            return
 
         async def counted() -> Any:
-            nonlocal arrived
+            nonlocal left
             message = await receive()
-            arrived += len(message.get("body", b""))
-            return message if arrived <= MOST_CHARACTERS + _SLACK else {"type": "http.disconnect"}
+            left -= len(message.get("body", b""))
+            return message if left >= 0 else {"type": "http.disconnect"}
 
-        return await self.app(scope, counted, send)
+        await self.app(scope, counted, send)
 
 
 def serve(folder: Path, host: str, port: int, wait: bool = True) -> Any:
