@@ -35,7 +35,7 @@ def embedded(ink, rng):
 
 def photographed(image, rng):
     """Dark ink on paper, in light from one side, with grain."""
-    ink = embedded(enlarged(image, 6), rng)
+    ink = embedded(enlarged(image, 5), rng)
     y, x = np.meshgrid(*(np.linspace(-1, 1, length) for length in ink.shape), indexing="ij")
     angle = rng.uniform(0, 2 * np.pi)
     light = 0.75 + 0.17 * (np.cos(angle) * x + np.sin(angle) * y) - 0.05 * (x**2 + y**2)
@@ -58,11 +58,21 @@ def cropped(image, rng):
         (lambda image, rng: 0.3 + 0.4 * embedded(image / 255, rng), 1),
         (cropped, 1),
         (lambda image, rng: embedded(enlarged(image, 3, Image.Resampling.NEAREST), rng), 2),
-        (lambda image, rng: 1 - embedded(enlarged(image, 5), rng), 10),
-        (lambda image, rng: 1 - embedded((enlarged(image, 5) > 0.5).astype(float), rng), 10),
+        (lambda image, rng: 1 - embedded(enlarged(image, 4), rng), 10),
+        (lambda image, rng: 1 - embedded((enlarged(image, 4) > 0.5).astype(float), rng), 10),
         (photographed, 12),
     ],
-    ids=["as it is", "shifted", "inverted", "pale", "cropped", "thrice as large", "enlarged", "two levels", "photograph"],
+    ids=[
+        "as it is",
+        "shifted",
+        "inverted",
+        "pale",
+        "cropped",
+        "thrice as large",
+        "enlarged",
+        "two levels",
+        "photograph",
+    ],
 )
 def test_a_digit_of_mnist_comes_out_nearly_as_it_went_in(originals, network, present, near):
     images, labels = originals
