@@ -18,36 +18,11 @@ for _name, _value in {
 from starlette.middleware import Middleware  # noqa: E402
 
 from mnist.app import page  # noqa: E402
-from mnist.app.answers import MOST_CHARACTERS, Runs  # noqa: E402
+from mnist.app.answers import Runs  # noqa: E402
+from mnist.app.doors import Doors  # noqa: E402
 from mnist.errors import UserError  # noqa: E402
 
 _MOST_WAITING = 100
-_SLACK = 10_000
-"""Bytes of a request around its picture."""
-
-
-class Bounded:
-    """Refuses a request whose body is larger than a picture may be."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass a request on, unless it says that it is too large; one that does not say is cut off where it is."""
-        left = MOST_CHARACTERS + _SLACK
-        said = dict(scope.get("headers", ())).get(b"content-length", b"0")
-        if not said.isdigit() or int(said) > left:
-            await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": b"This is too large."})
-            return
-
-        async def counted() -> Any:
-            nonlocal left
-            message = await receive()
-            left -= len(message.get("body", b""))
-            return message if left >= 0 else {"type": "http.disconnect"}
-
-        await self.app(scope, counted, send)
 
 
 def serve(folder: Path, host: str, port: int, wait: bool = True) -> Any:
@@ -75,7 +50,7 @@ def serve(folder: Path, host: str, port: int, wait: bool = True) -> Any:
             footer_links=[],
             theme=page.THEME,
             css=page.style(),
-            app_kwargs={"middleware": [Middleware(Bounded)], "docs_url": None, "redoc_url": None},
+            app_kwargs={"middleware": [Middleware(Doors)], "docs_url": None, "redoc_url": None},
             prevent_thread_lock=True,
         )
     except OSError as error:

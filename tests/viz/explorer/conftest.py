@@ -9,6 +9,7 @@ import viz
 from mnist import data, presets
 from mnist.errors import UserError
 
+
 @pytest.fixture
 def visit(browser, tmp_path) -> Iterator:
     """A function that opens a page; at the end it must have asked for nothing else, and have complained of nothing."""
