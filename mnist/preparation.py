@@ -1,12 +1,10 @@
 """A picture of a digit made into an image as MNIST's own were made.
 
-"The original black and white (bilevel) images from NIST were size normalized to fit in a 20x20 pixel box while
-preserving their aspect ratio. The resulting images contain grey levels as a result of the anti-aliasing technique used
-by the normalization algorithm. The images were centered in a 28x28 image by computing the center of mass of the pixels,
-and translating the image so as to position this point at the center of the 28x28 field."
-(LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition, 1998, section III.A.)
-
-An image of MNIST goes through this unchanged.
+NIST's images, of two levels, were made to fit into a box of 20×20 pixels, their aspect ratio kept and their edges
+anti-aliased, which is where MNIST's grey levels come from; and that box was moved within 28×28 pixels such that its centre
+of mass lies in the middle (LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition,
+1998, section III.A). Measured on the images themselves: the longer side is 20 pixels, and the centre of mass is within
+half a pixel of row 14 and column 14, so it was moved by whole pixels. An image of MNIST goes through this nearly as it is.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ const canvas = element.querySelector("canvas");
 const chooser = element.querySelector("input");
 const hint = element.querySelector(".hint");
 const context = canvas.getContext("2d");
+const HINT = hint.textContent;
 const PEN = 20;
 const PAUSE = 150; /* milliseconds between two looks at a stroke that is being drawn */
 
@@ -13,6 +14,7 @@ let timer = null;
 function clear() {
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
+  hint.textContent = HINT;
   hint.hidden = false;
 }
 
@@ -83,11 +85,12 @@ function take(file) {
   if (!file) return;
   if (file.size > props.most) {
     clear();
-    return send("too large");
+    hint.textContent = `This file is too large: ${props.most / 2 ** 20} MiB are the most`;
+    return send("");
   }
   show(file);
   const reader = new FileReader();
-  reader.addEventListener("load", () => send(reader.result));
+  reader.addEventListener("load", () => send(file.size ? reader.result : "data:,"));
   reader.readAsDataURL(file);
 }
 

@@ -37,9 +37,7 @@ def request(site, method, path, body=None, headers=()):
 def call(site, name, *given):
     """Ask as curl would: the kind of the event, and its data."""
     body = json.dumps({"data": given})
-    status, content = request(
-        site, "POST", f"/gradio_api/call/{name}", body, [("Content-Type", "application/json")]
-    )
+    status, content = request(site, "POST", f"/gradio_api/call/{name}", body, [("Content-Type", "application/json")])
     assert status == 200, content
     event = json.loads(content)["event_id"]
     _, content = request(site, "GET", f"/gradio_api/call/{name}/{event}")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -125,16 +126,16 @@ def test_a_picture_that_is_chosen_is_seen_whether_or_not_the_browser_can_read_it
 
 def test_what_is_no_picture_is_told_and_the_page_goes_on(visit, digit):
     bomb = bytearray(file_of(digit))
-    bomb[16:24] = (50_000).to_bytes(4, "big") * 2  # the size that its header says
+    bomb[16:24] = (50_000).to_bytes(4, "big") * 2  # the size that its header says, and the header's checksum
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
     tab = visit()
     choose_run(tab, "mlp")
     for name, content, told in (
         ("notes.txt", b"seven", "This file is not an image."),
         ("void.png", b"", "This file is empty."),
         ("half.png", file_of(digit.resize((300, 300)))[:-3000], "This file is a damaged image"),
-        ("bomb.png", bytes(bomb), "This file is "),
+        ("bomb.png", bytes(bomb), "This file is too large"),
         ("blank.png", file_of(Image.new("L", (50, 50), 255)), "There is nothing to see on this picture."),
-        ("huge.png", bytes(images.MOST_BYTES + 1), "This file is too large"),
         ("<b>&.png", b"<img src=x onerror=alert(1)>", "This file is not an image."),
     ):
         give(tab, name, content)
@@ -144,6 +145,18 @@ def test_what_is_no_picture_is_told_and_the_page_goes_on(visit, digit):
         wait_for(tab, "document.querySelector('.message')?.textContent.startsWith('Draw')")
     draw(tab, SEVEN)
     wait_for_seen(tab, 7)
+
+
+def test_a_file_of_too_many_bytes_is_not_even_sent(visit, tmp_path):
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(images.MOST_BYTES + 1)
+    tab = visit()
+    tab.set_input_files("#pad input", tmp_path / "huge.png")
+    wait_for(tab, "document.querySelector('#pad .hint').textContent.includes('too large: 32 MiB are the most')")
+    draw(tab, SEVEN)
+    tab.locator("#seen").wait_for()
+    tab.click("#pad .clear")
+    assert tab.inner_text("#pad .hint").startswith("Draw a digit")
 
 
 def test_a_run_that_is_not_there_is_told(visit):
