@@ -1,10 +1,11 @@
 """A picture of a digit made into an image as MNIST's own were made.
 
 NIST's images, of two levels, were made to fit into a box of 20×20 pixels, their aspect ratio kept and their edges
-anti-aliased, which is where MNIST's grey levels come from; and that box was moved within 28×28 pixels such that its centre
-of mass lies in the middle (LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition,
-1998, section III.A). Measured on the images themselves: the longer side is 20 pixels, and the centre of mass is within
-half a pixel of row 14 and column 14, so it was moved by whole pixels. An image of MNIST goes through this nearly as it is.
+anti-aliased, which is where MNIST's grey levels come from; and the box was moved within 28×28 pixels such that its
+centre of mass lies in the middle (LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document
+Recognition, 1998, section III.A). The images themselves tell the rest: their longer side is 20 pixels, and their centre
+of mass less than half a pixel from row 14 and column 14; so they were moved by whole pixels. An image of MNIST goes
+through this nearly as it is.
 """
 
 from __future__ import annotations
