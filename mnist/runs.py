@@ -29,8 +29,7 @@ class Trained:
     @property
     def name(self) -> str:
         """The folder, and in short what the network is."""
-        mlp = self.config.network == "mlp"
-        return f"{self.folder}, {'-'.join(map(str, self.config.layers)) if mlp else self.config.network}"
+        return f"{self.folder}, {architecture(self.config)}"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -45,6 +44,11 @@ class Trained:
         """
         flat = images.reshape(len(images), PIXELS)
         return np.asarray(probabilities(self.model, Split(flat, np.zeros(len(flat), np.uint8))))
+
+
+def architecture(config: TrainConfig) -> str:
+    """Say in short what network a configuration asks for: lenet, or 784-128-64-10."""
+    return "-".join(map(str, config.layers)) if config.network == "mlp" else config.network
 
 
 def folders(parent: Path = DEFAULT_PARENT) -> list[Path]:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist import images, runs
+from mnist import images, runs, settings
 from mnist.errors import UserError
 from mnist.images import MOST_BYTES, ImageError
 from mnist.ink import BlankError
 from mnist.insight import Stage, evidence, stages
 from mnist.preparation import prepare
-from mnist.run_folder import MODEL
+from mnist.run_folder import CONFIG, MODEL
 from mnist.runs import Trained
 
 MOST_CHARACTERS = 4 * (MOST_BYTES // 3 + 1) + 100
@@ -58,6 +58,16 @@ class Runs:
     def names(self) -> list[str]:
         """Return the names of the runs, the latest first."""
         return [folder.name for folder in runs.folders(self.parent)]
+
+    def choices(self) -> list[tuple[str, str]]:
+        """Return what to call each run on the page, and its name."""
+        return [(self._called(name), name) for name in self.names()]
+
+    def _called(self, name: str) -> str:
+        try:
+            return f"{name}, {runs.architecture(settings.read(self.parent / name / CONFIG))}"
+        except UserError:
+            return name
 
     def trained(self, name: str | None) -> Trained:
         """Return the network of a run, or of the latest. Raises RefusedError if there is none of that name."""

@@ -36,7 +36,7 @@ def build(runs: Runs) -> gr.Blocks:
         with gr.Row():
             with gr.Column(min_width=300):
                 pad = _pad()
-                run = gr.Dropdown(runs.names(), label="Network, by its run", allow_custom_value=True)
+                run = gr.Dropdown(runs.choices(), label="Network, by its run", allow_custom_value=True)
             with gr.Column(min_width=300):
                 seen = gr.HTML(pictures.message(_FIRST))
         with gr.Column(visible=False) as below:
@@ -82,8 +82,8 @@ def _pad() -> Any:
 
 
 def _choices(runs: Runs) -> Any:
-    names = runs.names()
-    return gr.Dropdown(names, value=names[0] if names else None)
+    choices = runs.choices()
+    return gr.Dropdown(choices, value=choices[0][1] if choices else None)
 
 
 def _digit(found: Answer, chosen: Any) -> int:

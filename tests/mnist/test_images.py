@@ -57,7 +57,7 @@ KINDS = {
     "floats, TIFF": lambda d: file_of(Image.fromarray(np.asarray(d).astype(np.float32) / 3), "TIFF"),
     "CMYK, JPEG": lambda d: file_of(d.convert("CMYK"), "JPEG"),
     "LAB, TIFF": lambda d: file_of(lab(d), "TIFF"),
-    "red on green as light": lambda d: file_of(in_colours(d, (220, 40, 40), (0, 122, 0))),
+    "red on green as light": lambda d: file_of(in_colours(d, (220, 40, 40), (0, 160, 0))),
     "yellow on white": lambda d: file_of(in_colours(d, (255, 240, 0), (255, 255, 255))),
     "turned by EXIF": turned,
     "animated": lambda d: file_of(d, "GIF", save_all=True, append_images=[Image.new("L", d.size, 255)]),

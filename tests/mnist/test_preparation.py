@@ -136,7 +136,7 @@ def test_dust_is_left_out_and_both_strokes_of_a_five_are_not():
         np.zeros((50, 60)),
         np.ones((1, 1)),
         np.full((40, 40), 0.5) + np.linspace(0, 0.3, 40),
-        np.random.default_rng(0).normal(0.8, 0.02, (300, 300)).clip(0, 1),
+        np.random.default_rng(0).normal(0.7, 0.06, (300, 300)).clip(0, 1),
         0.5 + 0.01 * (np.arange(900).reshape(30, 30) % 7 == 0),
     ],
     ids=["black", "one pixel", "a slope", "the grain of paper", "too faint"],
