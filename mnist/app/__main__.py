@@ -40,7 +40,8 @@ def _check_address(host: str, port: int) -> None:
                 trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)
     except OSError as error:
-        raise UserError(f"--host {host} --port {port}: {error.strerror or error}; choose another --port") from error
+        reason = error.strerror or error
+        raise UserError(f"--host {host} --port {port}: {reason}; choose another --port, or --host") from error
 
 
 def main() -> int:
@@ -52,7 +53,7 @@ def main() -> int:
         from mnist.app.serving import serve
     except ImportError as error:
         raise UserError(f"the page needs gradio: pip install -e '.[app]' ({error})") from error
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # what gradio warns of is for who writes with it
     serve(config.runs, config.host, config.port)
     return 0
 

@@ -32,10 +32,11 @@ def serve(folder: Path, host: str, port: int, wait: bool = True) -> Any:
         UserError: one cannot listen there.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    name = f"[{host}]" if ":" in host else host
     built = page.build(Runs(folder)).queue(max_size=_MOST_WAITING, default_concurrency_limit=1)
     try:
         built.launch(
-            server_name=host,
+            server_name=name,
             server_port=port,
             share=False,
             inbrowser=False,
@@ -56,6 +57,6 @@ def serve(folder: Path, host: str, port: int, wait: bool = True) -> Any:
     except OSError as error:
         raise UserError(f"--host {host} --port {port}: one cannot listen there ({error})") from error
     if wait:
-        print(f"the page is at http://{host}:{port}; Ctrl-C ends it", flush=True)
+        print(f"the page is at http://{name}:{port}; Ctrl-C ends it", flush=True)
         built.block_thread()
     return built

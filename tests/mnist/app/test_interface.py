@@ -176,12 +176,12 @@ def test_this_process_has_talked_to_nobody_but_this_machine(site):
     assert hosts <= {"127.0.0.1", "::1", "localhost", None}, hosts
 
 
-def run(*arguments):
+def run(*arguments, **environment):
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, "-m", "mnist.app", *map(str, arguments)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "AUTODIFF_KERNELS": "numpy"},
+        env={**os.environ, "PYTHONPATH": path, "AUTODIFF_KERNELS": "numpy", **environment},
         capture_output=True,
         encoding="utf-8",
         timeout=300,
@@ -195,7 +195,15 @@ def test_a_port_that_is_taken_is_one_line(site, runs_folder):
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: --host 127.0.0.1 --port {port}: ")
-    assert line.endswith("choose another --port")
+    assert line.endswith("choose another --port, or --host")
+
+
+def test_without_gradio_it_says_what_to_install(runs_folder, tmp_path):
+    (tmp_path / "gradio.py").write_text("raise ImportError('No module named gradio')")
+    done = run("--runs", runs_folder, "--port", free_port(), PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "pip install -e '.[app]'" in line
 
 
 @pytest.mark.parametrize(
