@@ -42,7 +42,7 @@ def runs_folder(tmp_path_factory):
     given = {"dataset": "mnist-5k", "workers": 1}
     with without_pictures():
         for name, settings in {
-            "mlp": {"layers": (784, 64, 10), "epochs": 5},
+            "mlp": {"layers": (784, 64, 10), "epochs": 8},
             "lenet": {"network": "lenet", "epochs": 1, "optimizer": "adamw", "lr": 3e-3},
         }.items():
             fit(TrainConfig(**given, **settings, out=folder / name), announce=lambda line: None)

@@ -8,7 +8,7 @@ from mnist import runs
 from mnist.ink import BlankError, find_ink
 from mnist.preparation import boxed, centred, prepare, thickened
 
-DIGITS = 200
+DIGITS = 150
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_a_digit_of_mnist_comes_out_nearly_as_it_went_in(originals, network, pre
     assert np.abs(prepared - images.astype(float)).mean() < near, "grey levels of 255"
     right = network.probabilities(images).argmax(axis=1) == labels
     still = network.probabilities(prepared).argmax(axis=1) == labels
-    assert right.mean() > 0.9
+    assert right.mean() > 0.85
     assert still[right].mean() >= 0.98
 
 

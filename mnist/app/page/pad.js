@@ -25,8 +25,6 @@ function send(value) {
   trigger("drawn");
 }
 
-const sendDrawing = () => send(canvas.toDataURL("image/png"));
-
 function place(event) {
   const { left, top, width, height } = canvas.getBoundingClientRect();
   return { x: ((event.clientX - left) * canvas.width) / width, y: ((event.clientY - top) * canvas.height) / height };
@@ -41,6 +39,7 @@ function stroke(to) {
   context.lineTo(to.x, to.y);
   context.stroke();
   last = to;
+  timer ??= setTimeout(() => send(canvas.toDataURL("image/png")), PAUSE);
 }
 
 canvas.addEventListener("pointerdown", (event) => {
@@ -54,14 +53,11 @@ canvas.addEventListener("pointerdown", (event) => {
 canvas.addEventListener("pointermove", (event) => {
   if (!last) return;
   for (const each of event.getCoalescedEvents?.() ?? [event]) stroke(place(each));
-  timer ??= setTimeout(sendDrawing, PAUSE);
 });
 
 for (const end of ["pointerup", "pointercancel"])
   canvas.addEventListener(end, () => {
-    if (!last) return;
     last = null;
-    sendDrawing();
   });
 
 /* Show a picture where the browser can read it; whether the network can is not for the browser to say. */

@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -174,6 +175,11 @@ def test_this_process_has_talked_to_nobody_but_this_machine(site):
     hosts = {address[0] for address in TOUCHED if isinstance(address, tuple)}
     assert "127.0.0.1" in hosts
     assert hosts <= {"127.0.0.1", "::1", "localhost", None}, hosts
+
+
+def test_it_listens_on_this_machine_s_own_address_and_no_other(site):
+    with socket.socket() as other:
+        assert other.connect_ex(("127.0.0.2", urlsplit(site).port)) != 0
 
 
 def run(*arguments, **environment):
