@@ -35,6 +35,12 @@ def wait_for_seen(tab, digit):
     wait_for(tab, f"document.querySelector('#seen')?.textContent === '{digit}'")
 
 
+def assert_pictures_are_whole(tab, least):
+    pictures = "[...document.querySelectorAll('main img')]"
+    wait_for(tab, f"{pictures}.length >= {least} && {pictures}.every(i => i.complete && i.naturalWidth > 0)")
+    assert tab.evaluate(f"{pictures}.every(i => i.getBoundingClientRect().right <= innerWidth)")
+
+
 def file_of(image, format="PNG"):
     file = io.BytesIO()
     image.save(file, format)
@@ -70,9 +76,7 @@ def test_a_seven_drawn_with_the_mouse_is_seen_as_a_seven(visit, width, scheme):
     assert tab.locator(".stages figure").count() == 2
     tab.locator(".evidence").wait_for()
     assert tab.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-    pictures = "[...document.querySelectorAll('main img')]"
-    wait_for(tab, f"{pictures}.length >= 4 && {pictures}.every(i => i.complete && i.naturalWidth > 0)")
-    assert tab.evaluate(f"{pictures}.every(i => i.getBoundingClientRect().right <= innerWidth)")
+    assert_pictures_are_whole(tab, 4)
 
 
 def test_what_is_seen_changes_while_one_draws_and_clear_begins_anew(visit):
@@ -103,9 +107,10 @@ def test_the_network_sees_the_digit_drawn_prepared(visit, digits):
 
 
 def test_another_run_shows_its_own_layers_and_another_digit_its_own_evidence(visit):
-    tab = visit()
+    tab = visit(width=360)
     draw(tab, SEVEN)
     wait_for(tab, "document.querySelectorAll('.stages figure').length === 7")
+    assert_pictures_are_whole(tab, 8)
     assert "Conv2d 1 → 6" in tab.inner_text(".stages")
     choose_run(tab, "mlp")
     wait_for(tab, "document.querySelectorAll('.stages figure').length === 2")
