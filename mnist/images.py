@@ -77,8 +77,10 @@ def decode(content: bytes) -> np.ndarray:
 def _grey(image: Image.Image) -> np.ndarray:
     """Return an image of any mode as grey levels."""
     upright = ImageOps.exif_transpose(image)
-    if upright.mode == "F" or upright.mode.startswith("I"):
-        return _from_numbers(np.asarray(_reduced(upright.convert("F"))))
+    if upright.mode.startswith("I;16"):
+        return np.asarray(_reduced(upright.convert("F"))) / np.float32(65535)
+    if upright.mode in ("I", "F"):
+        return _from_numbers(np.asarray(_reduced(upright.convert("F")), np.float64))
     if upright.mode == "LAB":
         upright = upright.getchannel("L")
     if upright.has_transparency_data:
@@ -94,11 +96,10 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 
 def _from_numbers(levels: np.ndarray) -> np.ndarray:
-    """Scale levels of any range to [0, 1]; what is no number is black."""
-    finite = np.nan_to_num(levels, nan=0, posinf=0, neginf=0).astype(np.float64)
-    low, high = finite.min(), finite.max()
-    most = max(high - low, 255.0) if high > 1 else 1.0
-    return np.asarray((finite - low) / most, np.float32)
+    """Scale levels beyond [0, 1] to it, whatever their range; what is no number is 0."""
+    finite = np.nan_to_num(levels, nan=0, posinf=0, neginf=0)
+    low, high = min(0.0, finite.min()), max(1.0, finite.max())
+    return np.asarray((finite - low) / (high - low), np.float32)
 
 
 def _on_ground(rgba: np.ndarray) -> np.ndarray:
@@ -118,7 +119,8 @@ def _on_ground(rgba: np.ndarray) -> np.ndarray:
 
 def _from_colours(colours: np.ndarray) -> np.ndarray:
     """Return grey levels that differ as the colours (h, w, 3) do: (h, w), along their first principal component."""
-    _, axes = np.linalg.eigh(np.cov(colours.reshape(-1, 3).T))
+    centred = (colours - colours.mean(axis=(0, 1))).reshape(-1, 3)
+    _, axes = np.linalg.eigh(centred.T @ centred)
     axis = axes[:, -1] * (np.sign(axes[:, -1].sum()) or 1)
     shares = (axis / abs(axis).sum()).astype(np.float32)
     return np.asarray(colours @ shares - shares[shares < 0].sum())

@@ -32,6 +32,8 @@ def serve(folder: Path, host: str, port: int, wait: bool = True) -> Any:
         UserError: one cannot listen there.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    spared = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+    os.environ["no_proxy"] = f"{spared},{host}"  # gradio greets itself when it starts
     name = f"[{host}]" if ":" in host else host
     built = page.build(Runs(folder)).queue(max_size=_MOST_WAITING, default_concurrency_limit=1)
     try:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from mnist import images
 from mnist.images import ImageError, decode, read
+from mnist.ink import BlankError
 from mnist.preparation import prepare
 
 
@@ -96,6 +97,13 @@ def test_black_is_dark_and_white_is_light_in_every_mode():
         found = decode(file)
         assert found[0, 0] > found[0, 3]
         assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "I;16", "CMYK"])
+def test_of_one_pixel_or_of_one_colour_there_is_nothing_to_see(mode):
+    for size in ((1, 1), (20, 10)):
+        with pytest.raises(BlankError):
+            prepare(decode(file_of(Image.new(mode, size), "TIFF")))
 
 
 def test_a_large_picture_is_reduced_by_means(tmp_path):

@@ -223,11 +223,12 @@ def test_wrong_usage_is_one_line(arguments, told):
     assert told in line
 
 
-def test_it_listens_where_it_is_told_and_ends_with_ctrl_c(runs_folder):
+def test_it_listens_where_it_is_told_though_there_be_a_proxy_and_ends_with_ctrl_c(runs_folder):
     pytest.importorskip("gradio", reason="gradio is not installed; pip install -e '.[app]'")
     port = free_port()
     flags = ["--runs", str(runs_folder), "--port", str(port)]
-    environment = {**os.environ, "AUTODIFF_KERNELS": "numpy"}
+    elsewhere = {"HTTP_PROXY": "http://192.0.2.1:9", "http_proxy": "http://192.0.2.1:9"}
+    environment = {**os.environ, **elsewhere, "AUTODIFF_KERNELS": "numpy"}
     with subprocess.Popen(
         [sys.executable, "-m", "mnist.app", *flags], cwd=ROOT, env=environment, stdout=-1, stderr=-1, encoding="utf-8"
     ) as process:
