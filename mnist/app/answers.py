@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist import images, runs, settings
+from mnist.data import CLASSES
 from mnist.errors import UserError
 from mnist.images import MOST_BYTES, ImageError
 from mnist.ink import BlankError
@@ -39,6 +40,10 @@ class Answer:
     def best(self) -> int:
         """The most probable class."""
         return int(self.probabilities.argmax())
+
+    def chosen(self, digit: object) -> int:
+        """Return a class by its number, which may be text; where there is none of that number, the most probable."""
+        return int(str(digit)) if str(digit) in map(str, range(CLASSES)) else self.best
 
     def stages(self) -> list[Stage]:
         """Return what each stage of the network makes of the image."""
