@@ -83,8 +83,8 @@ def _pad() -> Any:
 
 
 def _choices(runs: Runs) -> Any:
-    choices = runs.choices()
-    return gr.Dropdown(choices, value=choices[0][1] if choices else None)
+    """Return the runs that there are by now; what has been chosen stays so."""
+    return gr.Dropdown(runs.choices())
 
 
 async def _refuse_files(path: Any) -> NoReturn:
