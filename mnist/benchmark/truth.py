@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem
+from mnist.contestants.by_manual import Wide
+from mnist.contestants.problem import Problem
 from mnist.contestants.serving import BATCHES, CHECKED_STEPS, Start
-from nets import manual
 
 TOLERANCE = 5e-3
 """What the first steps may be off: by float32 some 1e-5, and by Adam's ε in the other place up to 1e-3."""
@@ -28,21 +28,10 @@ class Truth:
     def of(cls, problem: Problem) -> Truth:
         """Take the first steps of a problem."""
         x, y = problem.batches(BATCHES)
-        θ = [p.astype(np.float64) for p in problem.parameters()]
-        before = _flat(θ)
-        m, v = ([np.zeros_like(p) for p in θ] for _ in range(2))
-        losses = []
-        for t, (images, labels) in enumerate(zip(x[:CHECKED_STEPS], y, strict=False), 1):
-            loss, dW, db = manual.loss_and_gradients(θ[::2], θ[1::2], images.astype(np.float64), labels)
-            losses.append(loss)
-            gradients = [g for pair in zip(dW, db, strict=True) for g in pair]
-            for i, g in enumerate(gradients):
-                if problem.optimizer == "adam":
-                    m[i] = BETA1 * m[i] + (1 - BETA1) * g
-                    v[i] = BETA2 * v[i] + (1 - BETA2) * g**2
-                    g = m[i] / (1 - BETA1**t) / (np.sqrt(v[i] / (1 - BETA2**t)) + EPSILON)
-                θ[i] -= problem.learning_rate * g
-        return cls(np.array(losses), before, _flat(θ))
+        by_hand = Wide(problem)
+        before = _flat(by_hand.parameters())
+        losses = [by_hand.step(*batch) for batch in zip(x[:CHECKED_STEPS], y, strict=False)]
+        return cls(np.array(losses), before, _flat(by_hand.parameters()))
 
     def error(self, start: Start) -> float:
         """Return how far off a contestant is: its losses, or its parameters in terms of the way that they went.

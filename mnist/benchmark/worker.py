@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mnist.contestants.serving import Failure, serve
+from mnist.contestants.devices import CPU
+from mnist.contestants.serving import Failure, Served, Server, serve
 from nets.files import in_short
 
 _FAREWELL_SECONDS = 3.0
@@ -26,10 +27,10 @@ class Worker:
     take nothing.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, kind: type[Served] = Server, device: str = CPU) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, name, threads), daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, kind, name, device, threads), daemon=True)
         self._process.start()
         theirs.close()
         self._end = ""
@@ -83,12 +84,14 @@ class Worker:
 
 
 @contextmanager
-def workers(names: Iterable[str], threads: int) -> Iterator[dict[str, Worker]]:
+def workers(
+    names: Iterable[str], threads: int, kind: type[Served] = Server, device: str = CPU
+) -> Iterator[dict[str, Worker]]:
     """Give each of those named a process, and end them all at the end."""
     started: dict[str, Worker] = {}
     try:
         for name in names:
-            started[name] = Worker(name, threads)
+            started[name] = Worker(name, threads, kind, device)
         yield started
     finally:
         for worker in started.values():

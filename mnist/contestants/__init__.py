@@ -41,6 +41,8 @@ class Entry:
 
 
 ENTRIES = {
+    "float64": Entry("by hand, float64", "numpy", "by_manual", "Wide"),
+    "manual": Entry("by hand", "numpy", "by_manual", "ByHand"),
     "numpy": Entry("NumPy by hand", "numpy", "by_numpy", "ByHand"),
     "eager": Entry("this engine, eager", "autodiff", "by_engine", "Eager"),
     "compiled": Entry("this engine, compiled", "autodiff", "by_engine", "Compiled"),
@@ -52,4 +54,4 @@ ENTRIES = {
     "torch-compile": Entry("PyTorch, torch.compile", "torch", "by_pytorch", "Compiled"),
     "jax": Entry("JAX, jit", "jax", "by_jax", "Jit"),
 }
-"""All contestants, by the names that the flags of `python -m mnist.benchmark` know."""
+"""All contestants, by the names that flags know."""

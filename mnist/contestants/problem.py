@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 
 OptimizerName = Literal["sgd", "adam"]
+InitName = Literal["he", "xavier"]
 
 LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.01, "adam": 1e-3}
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -25,6 +26,8 @@ class Problem:
     optimizer: OptimizerName
     batch_size: int
     seed: int = 0
+    init: InitName = "he"
+    lr: float | None = None
 
     def __str__(self) -> str:
         name = {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
@@ -34,8 +37,8 @@ class Problem:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate."""
-        return LEARNING_RATES[self.optimizer]
+        """The learning rate given, or the optimizer's default."""
+        return LEARNING_RATES[self.optimizer] if self.lr is None else self.lr
 
     @property
     def multiplications(self) -> int:
@@ -44,14 +47,18 @@ class Problem:
         return self.batch_size * (3 * sum(weights) - weights[0])
 
     def parameters(self) -> list[np.ndarray]:
-        """Return the first W_1, b_1, … W_L, b_L, each W_l (n_{l−1}, n_l) drawn from N(0, 2 / n_{l−1}), each b_l 0.
+        """Return the first W_1, b_1, … W_L, b_L, each W_l (n_{l−1}, n_l) drawn as `init` says, each b_l 0.
 
-        He, Zhang, Ren and Sun, Delving Deep into Rectifiers, 2015, equation 10.
+        They are those of `nets/initializers.py`, written once more, for to import that would be to import the engine.
         """
         rng = np.random.default_rng(self.seed)
         parameters = []
         for fan_in, fan_out in pairwise(self.layers):
-            W = rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)
+            if self.init == "he":
+                W = rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)
+            else:
+                bound = np.sqrt(6 / (fan_in + fan_out))
+                W = rng.uniform(-bound, bound, (fan_in, fan_out))
             parameters += [W.astype(np.float32), np.zeros(fan_out, np.float32)]
         return parameters
 
@@ -60,6 +67,14 @@ class Problem:
         rng = np.random.default_rng([self.seed, 1])
         x = rng.random((count, self.batch_size, self.layers[0]), dtype=np.float32)
         return x, rng.integers(0, self.layers[-1], (count, self.batch_size))
+
+    def rows(self, size: int, epoch: int) -> np.ndarray:
+        """Return the rows (count, m) of the batches of an epoch on so many images, as seed and epoch decide.
+
+        Images that fill no batch are left out, others in each epoch: a batch of another size would be compiled anew.
+        """
+        order = np.random.default_rng([self.seed, epoch]).permutation(size)
+        return order[: size - size % self.batch_size].reshape(-1, self.batch_size)
 
 
 class Contestant(Protocol):
@@ -78,6 +93,18 @@ class Contestant(Protocol):
 
         Returns the loss on the last batch before its step; or the mean over all where the library tells no other.
         """
+
+    def learn(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> list[float]:
+        """Take a step on each of the batches of an epoch, and return the loss before each.
+
+        Args:
+            images: (n, n_0) bytes, which are scaled to [0, 1] as they are taken.
+            labels: (n,) int64.
+            rows: (count, m), a batch a row.
+        """
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """Return the derivatives of the loss of a batch by W_1, b_1, … W_L, b_L, and move nothing."""
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … W_L, b_L as they are now."""
@@ -101,6 +128,15 @@ class StepByStep:
         for i in range(steps):
             loss = self.step(*batches[i % len(batches)])
         return float(loss)
+
+    def learn(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> list[float]:
+        """Take a step on each batch, and read the losses at the end, as some libraries run ahead of Python."""
+        losses = []
+        for batch in rows:
+            x = np.divide(images[batch], 255, dtype=np.float32)
+            ((x, y),) = self.prepared(x[np.newaxis], labels[batch][np.newaxis])
+            losses.append(self.step(x, y))
+        return [float(loss) for loss in losses]
 
     def step(self, x: Any, y: Any) -> Any:
         """Take a step on a batch, and return the loss before it."""

@@ -1,0 +1,82 @@
+"""A report: a table, what its columns mean, and pictures; as text, as Markdown and as a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "report.json"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture: the name of its file, what it shows, and how to draw it for a light page and for a dark one."""
+
+    name: str
+    caption: str
+    draw: Callable[[bool], Figure]
+
+    def png(self, dark: bool = False) -> bytes:
+        """Draw it, as the bytes of a PNG file."""
+        written = io.BytesIO()
+        self.draw(dark).savefig(written, format="png", metadata={"Software": None})
+        return written.getvalue()
+
+    def uri(self, dark: bool) -> str:
+        """Draw it, as an address that holds all of it."""
+        return f"data:image/png;base64,{base64.b64encode(self.png(dark)).decode()}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is reported. `rows` have a cell for each column of `head`; `figures` are for programs, as JSON has them."""
+
+    title: str
+    verdict: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str]
+    facts: Sequence[str]
+    figures: dict[str, Any]
+    pictures: Sequence[Picture] = field(default=())
+
+    def text(self) -> str:
+        """Write the table and the verdict for a terminal."""
+        return "\n".join([*self._aligned(), "", *self.notes, "", self.verdict])
+
+    def _aligned(self) -> Iterator[str]:
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        for row in (self.head, *self.rows):
+            first, *others = (
+                f"{cell:<{width}}" if column == 0 else f"{cell:>{width}}"
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            yield "  ".join([first, *others]).rstrip()
+
+    def files(self) -> dict[str, bytes]:
+        """Return the contents of all files of the report, by their names."""
+        written = {
+            MARKDOWN: self._rendered(MARKDOWN).encode(),
+            PAGE: self._rendered(PAGE).encode(),
+            FIGURES: json.dumps(self.figures, indent=2, allow_nan=False).encode(),
+        }
+        return written | {picture.name: picture.png() for picture in self.pictures}
+
+    def _rendered(self, template: str) -> str:
+        environment = Environment(
+            loader=FunctionLoader(lambda name: (files("mnist.compare") / "page" / name).read_text(encoding="utf-8")),
+            autoescape=template == PAGE,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        return environment.get_template(template).render(report=self)
