@@ -7,6 +7,7 @@ light page or a dark one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -27,7 +28,7 @@ _COLOURS = {
 }
 """After the palette of Okabe and Ito, as `viz/figures.py` is: darker on white, lighter on black."""
 _LINES = ("-", "--", "-.", ":")
-_DARK = {
+_DARK: dict[Any, str] = {
     **dict.fromkeys(("figure.facecolor", "axes.facecolor", "legend.facecolor"), "#1E242C"),
     **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), "#E9ECF0"),
     "grid.color": "#8A94A0",
@@ -71,17 +72,29 @@ def draw_accuracies(accuracies: Curves, dark: bool = False) -> Figure:
     return _drawn(draw, dark)
 
 
-def _drawn(draw: Callable[[Axes], None], dark: bool) -> Figure:
+def draw_marks(names: Sequence[str], marks: Mapping[str, Sequence[float | None]], dark: bool = False) -> Figure:
+    """Draw several kinds of percentages, a line for each name, from the top down; what is None is left out."""
+
+    def draw(axes: Axes) -> None:
+        places = np.arange(len(names))[::-1]
+        for (kind, values), marker, size in zip(marks.items(), "|ox+", (18, 9, 6, 9), strict=False):
+            known = [(value, place) for value, place in zip(values, places, strict=True) if value is not None]
+            axes.plot(*np.array(known).T, marker, label=kind, markersize=size, markeredgewidth=2)
+        axes.set_yticks(places, names, fontsize=8)
+        axes.xaxis.set_major_formatter(PercentFormatter())
+        axes.set(xlabel="accuracy", ylim=(-0.6, len(names) - 0.4))
+
+    return _drawn(draw, dark, width=8)
+
+def _drawn(draw: Callable[[Axes], None], dark: bool, width: float = 5.2) -> Figure:
     """Return a figure with what is drawn, and a legend below it."""
     with mpl.rc_context(_DARK if dark else {}):
-        figure = new_figure(5.2, 4.6)
+        figure = new_figure(width, 4.6)
         axes = figure.subplots()
-        colours = _COLOURS[dark]
-        styles = cycler(linestyle=_LINES) * cycler(color=colours)
-        axes.set_prop_cycle(styles)
+        axes.set_prop_cycle(cycler(linestyle=_LINES) * cycler(color=_COLOURS[dark]))
         draw(axes)
         axes.grid(alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+        figure.legend(loc="outside lower center", ncols=3 if width > 6 else 2, fontsize=8, frameon=False)
     return figure
 
 

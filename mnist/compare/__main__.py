@@ -22,12 +22,22 @@ def _side_by_side(config: CompareConfig, digits: data.Dataset) -> tuple[Report, 
     return report_of(comparison), 1 if comparison.disagreeing else 0
 
 
+def _classics(config: CompareConfig, digits: data.Dataset) -> tuple[Report, int]:
+    """Return the report of the classics, and the exit status."""
+    from mnist.compare.classics import CLASSICS
+    from mnist.compare.suite import report_of, run_classic
+
+    with counting(sum(classic.epochs for classic in CLASSICS)) as progress:
+        outcomes = [run_classic(classic, config, digits, progress) for classic in CLASSICS]
+    return report_of(outcomes, config, digits), 1 if any(outcome.is_below for outcome in outcomes) else 0
+
+
 def main() -> int:
     """Compare as the flags say; print the table, write the report, and return the exit status."""
     config = parse(CompareConfig, "python -m mnist.compare")
     with report_folder(config.out) as folder:
         digits = data.load(config.dataset, config.data_dir, announce=lambda line: print(line, file=sys.stderr))
-        report, status = _side_by_side(config, digits)
+        report, status = (_classics if config.suite else _side_by_side)(config, digits)
         folder.write(report.files())
         print(f"{report.title}\n\n{report.text()}\n\nwith curves: {folder.path / PAGE}")
     return status

@@ -13,8 +13,9 @@ from mnist.data import Name
 from mnist.errors import UserError
 
 ContestantName = Literal[
-    "manual", "numpy", "eager", "compiled", "tf-eager", "tf-function", "tf-xla", "keras", "torch", "torch-compile", "jax"
-]
+    "manual", "numpy", "eager", "compiled", "tf-eager", "tf-function", "tf-xla", "keras", "torch", "torch-compile",
+    "jax",
+]  # fmt: skip
 REFERENCE = "float64"
 """Whom all are held against: the derivation by hand once more, but in float64."""
 USUAL: tuple[ContestantName, ...] = ("manual", "eager", "compiled", "tf-eager", "keras", "torch")

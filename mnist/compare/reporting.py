@@ -64,8 +64,8 @@ def _verdict(comparison: Comparison) -> str:
         names = ", ".join(course.title for course in broken)
         return f"DIFFERENT: the gradients of {names} are not those of the derivation by hand (bound {BOUND:.0e})."
     worst = max(course.gradient_error for course in comparison.courses)
-    count = len(comparison.courses) - 1
-    return f"The gradients of all {count} are those of the derivation by hand, to {_scientific(worst)} (bound {BOUND:.0e})."
+    to = f"to {_scientific(worst)} (bound {BOUND:.0e})"
+    return f"The gradients of all {len(comparison.courses) - 1} are those of the derivation by hand, {to}."
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
@@ -99,10 +99,11 @@ def _pictures(comparison: Comparison) -> Iterator[Picture]:
     losses = {course.title: course.losses for course in comparison.courses}
     accuracies = {course.title: course.accuracies for course in comparison.courses}
     differences = {course.title: comparison.loss_differences(course) for course in comparison.courses[1:]}
-    yield Picture("loss.png", "The losses coincide: each line is thinner than the one below it.", partial(draw_losses, losses))
-    said = "How far each loss is from the one by hand in float64: rounding, which every step magnifies."
-    yield Picture("difference.png", said, partial(draw_differences, differences))
-    yield Picture("accuracy.png", "How many test images are right.", partial(draw_accuracies, accuracies))
+    laid = "Where they coincide, each line is thinner than the one below it."
+    yield Picture("loss.png", laid, partial(draw_losses, losses))
+    far = "How far each loss is from that by hand in float64: by rounding, which a training magnifies."
+    yield Picture("difference.png", far, partial(draw_differences, differences))
+    yield Picture("accuracy.png", "How many of the test images are right.", partial(draw_accuracies, accuracies))
 
 
 def _figures(comparison: Comparison) -> dict[str, Any]:

@@ -95,7 +95,7 @@ class Comparison:
 
     def loss_differences(self, course: Course) -> np.ndarray:
         """Return |loss − loss of the reference|, step by step."""
-        return np.abs(course.losses - self.reference.losses)
+        return np.asarray(np.abs(course.losses - self.reference.losses))
 
     @property
     def disagreeing(self) -> list[Course]:

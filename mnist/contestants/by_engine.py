@@ -73,5 +73,5 @@ class Compiled(Eager):
         return self._compiled(x, y).data
 
     def _gradients(self, x: Any, y: Any) -> list[Any]:
-        compiled: Any = ad.jit(super()._gradients)
-        return compiled(x, y)
+        compiled = ad.jit(super()._gradients)
+        return list(compiled(x, y))

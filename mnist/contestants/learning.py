@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mnist.contestants import ENTRIES, counting, devices, digits, memory
 
@@ -31,7 +31,7 @@ class Epoch:
 class Learner:
     """Answers the requests of a comparison; each of its public methods is one."""
 
-    uses_gpus = True
+    uses_gpus: ClassVar[bool] = True
 
     def __init__(self, name: str, device: str) -> None:
         self._entry = ENTRIES[name]

@@ -68,7 +68,7 @@ def serve(connection: Connection, kind: type[Served], name: str, device: str, nu
 class Server:
     """A contestant and its batches, whose steps are timed."""
 
-    uses_gpus = False
+    uses_gpus: ClassVar[bool] = False
 
     def __init__(self, name: str, device: str = CPU) -> None:
         self._entry = ENTRIES[name]
