@@ -64,7 +64,7 @@ def draw_accuracies(accuracies: Curves, dark: bool = False) -> Figure:
     def draw(axes: Axes) -> None:
         epochs = range(1, 1 + max(len(values) for values in accuracies.values()))
         for (name, values), width in zip(accuracies.items(), _widths(len(accuracies)), strict=True):
-            axes.plot(epochs[: len(values)], values, dotted("", epochs), label=name, linewidth=width, markersize=width)
+            axes.plot(epochs[: len(values)], values, dotted("-", epochs), label=name, linewidth=width)
         count_epochs(axes, epochs)
         axes.set(ylabel="accuracy", title="Test accuracy after each epoch")
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
@@ -86,7 +86,7 @@ def draw_marks(names: Sequence[str], marks: Mapping[str, Sequence[float | None]]
 
     return _drawn(draw, dark, width=8)
 
-def _drawn(draw: Callable[[Axes], None], dark: bool, width: float = 5.2) -> Figure:
+def _drawn(draw: Callable[[Axes], None], dark: bool, width: float = 4.7) -> Figure:
     """Return a figure with what is drawn, and a legend below it."""
     with mpl.rc_context(_DARK if dark else {}):
         figure = new_figure(width, 4.6)
@@ -99,8 +99,8 @@ def _drawn(draw: Callable[[Axes], None], dark: bool, width: float = 5.2) -> Figu
 
 
 def _widths(count: int) -> Iterator[float]:
-    """Yield widths of lines, each thinner than the one before: where they coincide, all are seen."""
-    yield from np.linspace(5 if count > 1 else 1.5, 1, count).tolist()
+    """Yield widths of lines, each a point thinner than the one before: where they coincide, all are seen."""
+    yield from np.linspace(1 + count, 1, count).tolist()
 
 
 def _in_points(values: Sequence[float] | np.ndarray, of: Callable[..., float]) -> tuple[np.ndarray, np.ndarray]:

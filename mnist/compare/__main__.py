@@ -19,7 +19,7 @@ def _side_by_side(config: CompareConfig, digits: data.Dataset) -> tuple[Report, 
 
     with counting(config.epochs * (1 + len(config.entered))) as progress:
         comparison = compare(config, digits, progress)
-    return report_of(comparison), 1 if comparison.disagreeing else 0
+    return report_of(comparison), 0 if comparison.holds else 1
 
 
 def _classics(config: CompareConfig, digits: data.Dataset) -> tuple[Report, int]:

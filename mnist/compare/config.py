@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from mnist.config import TrainConfig
 from mnist.contestants import ENTRIES, threads
@@ -75,8 +75,10 @@ class CompareConfig:
 
     def _check_contestants(self, names: tuple[ContestantName, ...]) -> None:
         """Raise UserError unless somebody is named, nobody twice, and all are installed."""
-        if not names or len(set(names)) < len(names):
-            raise UserError(f"--contestants {' '.join(names)}: name one or more, none of them twice")
+        if not names:
+            raise UserError(f"--contestants: name one or more of {', '.join(get_args(ContestantName))}")
+        if len(set(names)) < len(names):
+            raise UserError(f"--contestants {' '.join(names)}: name nobody twice")
         for name in names:
             if not ENTRIES[name].is_installed:
                 library = ENTRIES[name].library

@@ -49,8 +49,8 @@ def report_folder(path: Path | None) -> Iterator[ReportFolder]:
         UserError: it cannot be made or written beside, or holds something already.
     """
     try:
-        was_there = path is not None and path.exists()
         found = (path or next_free(DEFAULT_PARENT)).resolve()
+        made = [folder for folder in (found, *found.parents) if not folder.exists()] if path else [found]
         found.mkdir(parents=True, exist_ok=True)
         if any(found.iterdir()):
             raise UserError(f"--out {found}: holds something already; name a new folder")
@@ -62,9 +62,9 @@ def report_folder(path: Path | None) -> Iterator[ReportFolder]:
     try:
         yield ReportFolder(found)
     finally:
-        if not was_there:
-            with suppress(OSError):  # it is not empty any more
-                found.rmdir()
+        with suppress(OSError):  # it is not empty any more
+            for folder in made:
+                folder.rmdir()
 
 
 def _refusal(path: Path, error: OSError) -> UserError:

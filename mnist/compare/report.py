@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -14,6 +15,8 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "report.json"
+
+_COLUMNS = 100
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Report:
 
     def text(self) -> str:
         """Write the table and the verdict for a terminal."""
-        return "\n".join([*self._aligned(), "", *self.notes, "", self.verdict])
+        notes = (textwrap.fill(note, _COLUMNS, subsequent_indent="  ") for note in self.notes)
+        return "\n".join([*self._aligned(), "", *notes, "", self.verdict])
 
     def _aligned(self) -> Iterator[str]:
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]

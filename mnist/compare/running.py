@@ -23,7 +23,7 @@ from mnist.contestants.digits import put
 from mnist.contestants.learning import Epoch, Learner
 from mnist.contestants.problem import Problem
 from mnist.data import Dataset, Split
-from mnist.errors import DivergenceError, UserError
+from mnist.errors import UserError
 from mnist.witnesses import clear_of_kinks
 
 MOST_IMAGES = 1000
@@ -98,9 +98,19 @@ class Comparison:
         return np.asarray(np.abs(course.losses - self.reference.losses))
 
     @property
+    def others(self) -> Sequence[Course]:
+        """Those who are held against the reference."""
+        return self.courses[1:]
+
+    @property
     def disagreeing(self) -> list[Course]:
         """Those whose gradients are not what they are by hand."""
-        return [course for course in self.courses if not course.agrees]
+        return [course for course in self.others if not course.agrees]
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is somebody to compare, and nobody disagrees."""
+        return bool(self.others) and not self.disagreeing
 
 
 def compare(config: CompareConfig, digits: Dataset, progress: Progress) -> Comparison:
@@ -110,7 +120,6 @@ def compare(config: CompareConfig, digits: Dataset, progress: Progress) -> Compa
 
     Raises:
         UserError: the digits fill no batch, there is none on which gradients could be compared, or the reference fails.
-        DivergenceError: by hand, the loss became infinite or no number.
     """
     problem = config.problem
     x, y = first_batch(problem, digits.train)
@@ -129,8 +138,8 @@ def compare(config: CompareConfig, digits: Dataset, progress: Progress) -> Compa
                     continue
                 course.epochs.append(epoch)
                 progress.passed(_line(course, config))
-                if course.name == REFERENCE and not np.isfinite(epoch.losses).all():
-                    raise DivergenceError(f"the loss became no number in epoch {number}: lower --lr, {problem.lr:g}")
+                if not np.isfinite(epoch.losses).all():
+                    crew.dismiss(key, f"its loss became no number in epoch {number}; lower --lr, {problem.lr:g}")
     finished = [course for course in crew.courses.values() if not course.failure]
     failed = [course for course in crew.courses.values() if course.failure]
     return Comparison(config, digits, len(y), finished, failed)
@@ -205,11 +214,15 @@ class _Crew:
         try:
             return self.workers[key].receive(self._patience)
         except ContestantError as error:
-            if key[0] == REFERENCE:
-                raise UserError(f"{ENTRIES[REFERENCE].title}, which the others are held against: {error}") from error
-            self.courses[key].failure = str(error)
-            del self.workers[key]
+            self.dismiss(key, str(error))
             return None
+
+    def dismiss(self, key: tuple[str, str], why: str) -> None:
+        """Go on without a contestant. Raises UserError if it is the one that the others are held against."""
+        if key[0] == REFERENCE:
+            raise UserError(f"{ENTRIES[REFERENCE].title}, which the others are held against: {why}")
+        self.courses[key].failure = why
+        del self.workers[key]
 
     def take_down_gradients(self, problem: Problem, x: np.ndarray, y: np.ndarray) -> None:
         """Ask all for the lines that they take, and for the gradients of a batch, and compare those."""

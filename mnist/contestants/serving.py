@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -53,6 +54,8 @@ def serve(connection: Connection, kind: type[Served], name: str, device: str, nu
     with open(os.devnull, "w") as nowhere:  # libraries have much to say when they start
         for stream in (1, 2):
             os.dup2(nowhere.fileno(), stream)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # what it would say now nobody hears
     threads.use(number_of_threads, kind.uses_gpus)
     server = kind(name, device)
     with contextlib.suppress(EOFError, KeyboardInterrupt):
