@@ -7,12 +7,14 @@ import io
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from matplotlib.figure import Figure
+
+from viz import figures
 
 MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "report.json"
 
@@ -21,21 +23,31 @@ _COLUMNS = 100
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: the name of its file, what it shows, and how to draw it for a light page and for a dark one."""
+    """A picture: the name of its file, what it shows, and it itself as PNG, for a light page and for a dark one."""
 
     name: str
     caption: str
-    draw: Callable[[bool], Figure]
+    light: bytes
+    dark: bytes
 
-    def png(self, dark: bool = False) -> bytes:
-        """Draw it, as the bytes of a PNG file."""
-        written = io.BytesIO()
-        self.draw(dark).savefig(written, format="png", metadata={"Software": None})
-        return written.getvalue()
+    @classmethod
+    def of(cls, name: str, caption: str, draw: Callable[[bool], Figure]) -> Picture:
+        """Draw a picture, by a function that is told whether it is for a dark page."""
+        return cls(name, caption, _png(draw(False)), _png(draw(True)))
 
-    def uri(self, dark: bool) -> str:
-        """Draw it, as an address that holds all of it."""
-        return f"data:image/png;base64,{base64.b64encode(self.png(dark)).decode()}"
+    @property
+    def uris(self) -> dict[str, str]:
+        """Addresses that hold all of it."""
+        return {
+            ground: f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            for ground, png in (("light", self.light), ("dark", self.dark))
+        }
+
+
+def _png(figure: Figure) -> bytes:
+    written = io.BytesIO()
+    figures.save(figure, written)
+    return written.getvalue()
 
 
 @dataclass(frozen=True)
@@ -49,11 +61,11 @@ class Report:
     notes: Sequence[str]
     facts: Sequence[str]
     figures: dict[str, Any]
-    pictures: Sequence[Picture] = field(default=())
+    pictures: Sequence[Picture]
 
     def text(self) -> str:
         """Write the table and the verdict for a terminal."""
-        notes = (textwrap.fill(note, _COLUMNS, subsequent_indent="  ") for note in self.notes)
+        notes = (textwrap.fill(note, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False) for note in self.notes)
         return "\n".join([*self._aligned(), "", *notes, "", self.verdict])
 
     def _aligned(self) -> Iterator[str]:
@@ -72,7 +84,7 @@ class Report:
             PAGE: self._rendered(PAGE).encode(),
             FIGURES: json.dumps(self.figures, indent=2, allow_nan=False).encode(),
         }
-        return written | {picture.name: picture.png() for picture in self.pictures}
+        return written | {picture.name: picture.light for picture in self.pictures}
 
     def _rendered(self, template: str) -> str:
         environment = Environment(

@@ -95,16 +95,18 @@ def _notes(comparison: Comparison) -> Iterator[str]:
 
 def _pictures(comparison: Comparison) -> Iterator[Picture]:
     """Yield the curves of all, laid over one another."""
-    from viz.side_by_side import draw_accuracies, draw_differences, draw_losses
+    from viz.side_by_side import draw_accuracies, draw_differences, draw_losses  # they import matplotlib: half a second
 
+    if not comparison.others:
+        return
     losses = {course.title: course.losses for course in comparison.courses}
     accuracies = {course.title: course.accuracies for course in comparison.courses}
     differences = {course.title: comparison.loss_differences(course) for course in comparison.others}
     laid = "Where they coincide, each line is thinner than the one below it."
-    yield Picture("loss.png", laid, partial(draw_losses, losses))
+    yield Picture.of("loss.png", laid, partial(draw_losses, losses))
     far = "How far each loss is from that by hand in float64: by rounding, which a training magnifies."
-    yield Picture("difference.png", far, partial(draw_differences, differences))
-    yield Picture("accuracy.png", "How many of the test images are right.", partial(draw_accuracies, accuracies))
+    yield Picture.of("difference.png", far, partial(draw_differences, differences))
+    yield Picture.of("accuracy.png", "How many of the test images are right.", partial(draw_accuracies, accuracies))
 
 
 def _figures(comparison: Comparison) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def report_of(outcomes: Sequence[Outcome], config: CompareConfig, digits: Datase
             "seed": config.seed,
             "surroundings": surroundings(1),
         },
-        pictures=[Picture("classics.png", "Reported, and measured here.", partial(draw_marks, settings, marks))],
+        pictures=[Picture.of("classics.png", "Reported, and measured here.", partial(draw_marks, settings, marks))],
     )
 
 
