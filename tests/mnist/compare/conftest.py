@@ -41,7 +41,6 @@ def undrawn(monkeypatch):
 @pytest.fixture
 def near(monkeypatch):
     """Have all contestants work in this process, and return them."""
-
     everyone = []
 
     @contextmanager
