@@ -263,6 +263,13 @@ def test_every_library_is_told_how_many_threads():
     assert threads.available() >= 1
 
 
+@pytest.mark.parametrize(("gpus", "visible"), [(False, ""), (True, "0")])
+def test_a_gpu_is_hidden_from_a_process_unless_it_may_use_it(monkeypatch, gpus, visible):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    code = f"from mnist.contestants import threads; threads.use(1, {gpus}); import os; print(os.environ)"
+    assert f"'CUDA_VISIBLE_DEVICES': '{visible}'" in _in_a_process_of_its_own("-c", code).stdout
+
+
 @pytest.fixture
 def task(tmp_path):
     """A race on the 5,000 digits that does not take long."""
