@@ -77,24 +77,26 @@ def draw_marks(names: Sequence[str], marks: Mapping[str, Sequence[float | None]]
 
     def draw(axes: Axes) -> None:
         places = np.arange(len(names))[::-1]
-        for (kind, values), marker, size in zip(marks.items(), "|ox+", (18, 9, 6, 9), strict=False):
+        for (kind, values), marker, size in zip(marks.items(), "|ox+", (16, 9, 6, 9), strict=False):
             known = [(value, place) for value, place in zip(values, places, strict=True) if value is not None]
             axes.plot(*np.array(known).T, marker, label=kind, markersize=size, markeredgewidth=2)
-        axes.set_yticks(places, names, fontsize=8)
+        for name, place in zip(names, places, strict=True):
+            axes.annotate(name, (0.01, place + 0.3), xycoords=("axes fraction", "data"), fontsize=8)
         axes.xaxis.set_major_formatter(PercentFormatter())
-        axes.set(xlabel="accuracy", ylim=(-0.6, len(names) - 0.4))
+        axes.set(xlabel="accuracy", ylim=(-0.5, len(names) - 0.2), yticks=[])
 
-    return _drawn(draw, dark, width=8)
+    return _drawn(draw, dark, height=1.2 + 0.55 * len(names))
 
-def _drawn(draw: Callable[[Axes], None], dark: bool, width: float = 4.7) -> Figure:
+
+def _drawn(draw: Callable[[Axes], None], dark: bool, height: float = 4.6) -> Figure:
     """Return a figure with what is drawn, and a legend below it."""
     with mpl.rc_context(_DARK if dark else {}):
-        figure = new_figure(width, 4.6)
+        figure = new_figure(4.7, height)
         axes = figure.subplots()
         axes.set_prop_cycle(cycler(linestyle=_LINES) * cycler(color=_COLOURS[dark]))
         draw(axes)
         axes.grid(alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=3 if width > 6 else 2, fontsize=8, frameon=False)
+        figure.legend(loc="outside lower center", ncols=2 if len(axes.lines) > 3 else 3, fontsize=8, frameon=False)
     return figure
 
 

@@ -35,12 +35,17 @@ def facts(threads: int) -> list[str]:
     found = surroundings(threads)
     versions = [f"{library} {version}" for library, version in found["versions"].items()]
     load = [] if found["load"] is None else [f"load {found['load']:.1f} at the end"]
-    return [f"{threads} threads of {found['cores']} cores, {found['processor']}", *load, ", ".join(versions)]
+    machine = f"{_counted(threads, 'thread')} of {found['cores']} cores, {found['processor']}"
+    return [machine, *load, ", ".join(versions)]
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _problem(comparison: Comparison) -> str:
     config = comparison.config
-    epochs = f"{config.epochs} epoch{'s' if config.epochs > 1 else ''}"
+    epochs = _counted(config.epochs, "epoch")
     return f"{config.problem}, lr {config.problem.learning_rate:g}, {epochs} of {comparison.digits.name}"
 
 

@@ -135,4 +135,8 @@ def _notes(outcomes: Sequence[Outcome], frameworks: dict[str, str]) -> list[str]
     absent = [title for name, title in frameworks.items() if not ENTRIES[name].is_installed]
     if absent:
         notes.append(f"not installed, and left out: {', '.join(absent)}; pip install -e '.[bench]'")
-    return [*notes, "what is not said is chosen on training images that were held out, never on the test images"]
+    return [
+        *notes,
+        "what a project does not say is chosen on training images that were held out, never on the test images",
+        "weights and batches are the same for all; rounding leads them apart, the further the higher the learning rate",
+    ]

@@ -127,5 +127,5 @@ def test_a_full_batch_is_all_images_once_an_epoch(near, digits):
 def test_a_framework_that_is_missing_is_named(monkeypatch):
     nowhere = dataclasses.replace(ENTRIES["torch"], library="nowhere")
     monkeypatch.setattr(suite, "ENTRIES", {**ENTRIES, "torch": nowhere})
-    (note, _) = suite._notes([outcome({"manual": 90, "compiled": 90}, framework="torch")], {"torch": "PyTorch, eager"})
+    (note, *_) = suite._notes([outcome({"manual": 90, "compiled": 90}, framework="torch")], {"torch": "PyTorch, eager"})
     assert note == "not installed, and left out: PyTorch, eager; pip install -e '.[bench]'"
