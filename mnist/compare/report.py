@@ -21,6 +21,10 @@ MARKDOWN, PAGE, FIGURES = "report.md", "report.html", "report.json"
 _COLUMNS = 100
 
 
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+
+
 @dataclass(frozen=True)
 class Picture:
     """A picture: the name of its file, what it shows, and it itself as PNG, for a light page and for a dark one."""
@@ -65,8 +69,7 @@ class Report:
 
     def text(self) -> str:
         """Write the table and the verdict for a terminal."""
-        notes = (textwrap.fill(note, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False) for note in self.notes)
-        return "\n".join([*self._aligned(), "", *notes, "", self.verdict])
+        return "\n".join([*self._aligned(), "", *map(_wrapped, self.notes), "", _wrapped(self.verdict)])
 
     def _aligned(self) -> Iterator[str]:
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -100,7 +100,7 @@ def report_of(outcomes: Sequence[Outcome], config: CompareConfig, digits: Datase
         verdict=verdict,
         head=_HEAD,
         rows=[_row(outcome) for outcome in outcomes],
-        notes=_notes(outcomes, names),
+        notes=[*_notes(outcomes, names), *_note_on(digits)],
         facts=facts(1),
         figures={
             "classics": [dataclasses.asdict(outcome) | {"is_below": outcome.is_below} for outcome in outcomes],
@@ -110,6 +110,12 @@ def report_of(outcomes: Sequence[Outcome], config: CompareConfig, digits: Datase
         },
         pictures=[Picture.of("classics.png", "Reported, and measured here.", partial(draw_marks, settings, marks))],
     )
+
+
+def _note_on(digits: Dataset) -> Iterator[str]:
+    """Say if these are not the digits that the projects had."""
+    if digits.name != "mnist":
+        yield f"the projects report what they have on MNIST, all of it, and not on {digits.name}"
 
 
 def _row(outcome: Outcome) -> list[str]:

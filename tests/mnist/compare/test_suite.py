@@ -80,6 +80,7 @@ def test_a_row_below_what_is_reported_is_told_and_the_exit_status_is_1(run, near
     status, out, _ = run("--suite", "classics")
     assert status == 1
     assert "BELOW what is reported: 1: 784-10, SGD, an epoch." in out
+    assert "report what they have on MNIST, all of it, and not on mnist-5k" in out
 
 
 @pytest.mark.parametrize(
