@@ -41,8 +41,6 @@ class Entry:
 
 
 ENTRIES = {
-    "float64": Entry("by hand, float64", "numpy", "by_manual", "Wide"),
-    "manual": Entry("by hand", "numpy", "by_manual", "ByHand"),
     "numpy": Entry("NumPy by hand", "numpy", "by_numpy", "ByHand"),
     "eager": Entry("this engine, eager", "autodiff", "by_engine", "Eager"),
     "compiled": Entry("this engine, compiled", "autodiff", "by_engine", "Compiled"),
@@ -53,5 +51,7 @@ ENTRIES = {
     "torch": Entry("PyTorch, eager", "torch", "by_pytorch", "Eager"),
     "torch-compile": Entry("PyTorch, torch.compile", "torch", "by_pytorch", "Compiled"),
     "jax": Entry("JAX, jit", "jax", "by_jax", "Jit"),
+    "manual": Entry("by hand", "numpy", "by_manual", "ByHand"),
+    "float64": Entry("by hand, float64", "numpy", "by_manual", "Wide"),
 }
 """All contestants, by the names that flags know."""

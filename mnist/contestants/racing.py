@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist.contestants import ENTRIES, threads
+from mnist.contestants.digits import get
 
 if TYPE_CHECKING:  # NumPy counts its threads when it is imported, so that has to wait
     import numpy as np
@@ -43,8 +44,6 @@ def race(task: dict[str, Any]) -> dict[str, Any]:
     passed("imported")
 
     import numpy as np
-
-    from mnist.contestants.digits import get
 
     problem = Problem(tuple(task["layers"]), task["optimizer"], task["batch_size"], task["seed"])
     images, labels, test_x, test_labels = get(Path(task["folder"]))
