@@ -149,7 +149,8 @@ def first_batch(problem: Problem, train: Split) -> tuple[np.ndarray, np.ndarray]
     """Return x (m, 784) and y (m,), the first images of the first epoch that are clear of relu's kink.
 
     Raises:
-        UserError: there are fewer images than a batch has, or all are within rounding of a kink.
+        UserError: there are fewer images than a batch has, all are within rounding of a kink, or the network is larger
+            than the memory.
     """
     rows = problem.rows(len(train), epoch=1)
     if not len(rows):
@@ -163,10 +164,13 @@ def first_batch(problem: Problem, train: Split) -> tuple[np.ndarray, np.ndarray]
 
 
 def _network(problem: Problem) -> nets.MLP:
-    """Return the network as all begin with it."""
-    model = nets.MLP(problem.layers, rng=np.random.default_rng(0))
-    for parameter, first in zip(model.parameters(), problem.parameters(), strict=True):
-        parameter.data = first
+    """Return the network as all begin with it. Raises UserError if it is larger than the memory."""
+    try:
+        model = nets.MLP(problem.layers, rng=np.random.default_rng(0))
+        for parameter, first in zip(model.parameters(), problem.parameters(), strict=True):
+            parameter.data = first
+    except MemoryError as error:
+        raise UserError(f"--layers {' '.join(map(str, problem.layers))}: {error}; choose smaller ones") from error
     return model
 
 

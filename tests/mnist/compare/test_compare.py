@@ -215,6 +215,7 @@ def test_a_usual_library_that_is_missing_is_left_out_and_named(undrawn, monkeypa
         (["--layers", 784], "--layers 784: must run from 784 pixels to 10 classes"),
         (["--layers", 784, 0, 10], "--layers 784 0 10: must run from 784 pixels to 10 classes"),
         (["--layers", 28, 10], "--layers 28 10: must run from 784 pixels to 10 classes"),
+        (["--layers", 784, 10**9, 10], "--layers 784 1000000000 10: Unable to allocate"),
         (["--epochs", 0], "--epochs 0: must be 1 or more"),
         (["--epochs", "many"], "--epochs"),
         (["--batch-size", 0], "--batch-size 0: must be 1 or more"),
