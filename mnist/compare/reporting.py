@@ -81,11 +81,11 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         f"{comparison.images:,} images clear of relu's kink; b is by hand, in float64"
     )
     yield (
-        "loss: |difference| from the loss by hand in float64 before each step, the most and at the last; all others "
-        "compute in float32, whose rounding a training magnifies, also by hand"
+        "loss: |difference| from the loss by hand in float64 before each step, the most and at the last; in float32 "
+        "all part from it, also by hand, once an input of relu is so near to 0 that rounding decides on its sign"
     )
     yield "accuracy: on the test images after the last epoch"
-    yield "s an epoch: the median; the first also traces and compiles. In turn, an epoch each"
+    yield "s an epoch: the median, in turn with the others; the first also traces and compiles"
     yield (
         "lines: of code to build the network and take it through an epoch, counted in mnist/contestants (by hand in "
         "nets/manual.py too) without imports, comments, docstrings and lines of brackets; a library's own do not count"
@@ -109,7 +109,7 @@ def _pictures(comparison: Comparison) -> Iterator[Picture]:
     differences = {course.title: comparison.loss_differences(course) for course in comparison.others}
     laid = "Where they coincide, each line is thinner than the one below it."
     yield Picture.of("loss.png", laid, partial(draw_losses, losses))
-    far = "How far each loss is from that by hand in float64: by rounding, which a training magnifies."
+    far = "How far each loss is from that by hand in float64. It leaps where rounding decides the sign of relu's input."
     yield Picture.of("difference.png", far, partial(draw_differences, differences))
     yield Picture.of("accuracy.png", "How many of the test images are right.", partial(draw_accuracies, accuracies))
 

@@ -144,5 +144,5 @@ def _notes(outcomes: Sequence[Outcome], frameworks: dict[str, str]) -> list[str]
     return [
         *notes,
         "what a project does not say is chosen on training images that were held out, never on the test images",
-        "weights and batches are the same for all; rounding leads them apart, the further the higher the learning rate",
+        "weights and batches are the same for all; rounding leads them apart, the further the more steps they take",
     ]
