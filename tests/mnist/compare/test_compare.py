@@ -1,5 +1,6 @@
 """`python -m mnist.compare`: the same training side by side, and what is told of it."""
 
+import io
 import json
 import os
 import signal
@@ -247,6 +248,23 @@ def test_a_mistake_is_one_line_with_exit_status_2_and_leaves_nothing(run, monkey
 def test_progress_is_for_terminals_alone(run, near, undrawn, few):
     _, _, err = run(*SMALL)
     assert err == ""
+
+
+def test_on_a_terminal_there_is_a_bar_and_above_it_a_line_for_each_epoch(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with counting(2) as progress:
+        progress.waits_for("by hand")
+        progress.passed("epoch 1 is over")
+        progress.passed()
+    shown = sys.stderr.getvalue()
+    assert "by hand" in shown
+    assert "epoch 1 is over\n" in shown
+    assert "/2 " in shown
+    assert "\n" not in shown.split("epoch 1 is over\n")[1]  # the bar itself is wiped away
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux has /proc")
