@@ -143,6 +143,6 @@ def _notes(outcomes: Sequence[Outcome], frameworks: dict[str, str]) -> list[str]
         notes.append(f"not installed, and left out: {', '.join(absent)}; pip install -e '.[bench]'")
     return [
         *notes,
-        "what a project does not say is chosen on training images that were held out, never on the test images",
+        "learning rates that are not said are chosen on training images that were held out, never on the test images",
         "weights and batches are the same for all; rounding leads them apart, the further the more steps they take",
     ]
