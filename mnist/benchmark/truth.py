@@ -1,4 +1,4 @@
-"""What the first steps should come to, in float64 by the derivation of `nets/manual.py`, and how far others are off."""
+"""What the first steps should come to, in float64 by the derivation by hand, and how far others are off."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist.contestants.by_manual import Wide
-from mnist.contestants.problem import Problem
+from mnist.benchmark.by_hand import loss_and_gradients
+from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem
 from mnist.contestants.serving import BATCHES, CHECKED_STEPS, Start
 
 TOLERANCE = 5e-3
@@ -28,10 +28,20 @@ class Truth:
     def of(cls, problem: Problem) -> Truth:
         """Take the first steps of a problem."""
         x, y = problem.batches(BATCHES)
-        by_hand = Wide(problem)
-        before = _flat(by_hand.parameters())
-        losses = [by_hand.step(*batch) for batch in zip(x[:CHECKED_STEPS], y, strict=False)]
-        return cls(np.array(losses), before, _flat(by_hand.parameters()))
+        θ = [p.astype(np.float64) for p in problem.parameters()]
+        before = _flat(θ)
+        m, v = ([np.zeros_like(p) for p in θ] for _ in range(2))
+        losses = []
+        for t, (images, labels) in enumerate(zip(x[:CHECKED_STEPS], y, strict=False), 1):
+            loss, gradients = loss_and_gradients(problem.architecture, θ, images.astype(np.float64), labels)
+            losses.append(loss)
+            for i, g in enumerate(gradients):
+                if problem.optimizer == "adam":
+                    m[i] = BETA1 * m[i] + (1 - BETA1) * g
+                    v[i] = BETA2 * v[i] + (1 - BETA2) * g**2
+                    g = m[i] / (1 - BETA1**t) / (np.sqrt(v[i] / (1 - BETA2**t)) + EPSILON)
+                θ[i] -= problem.learning_rate * g
+        return cls(np.array(losses), before, _flat(θ))
 
     def error(self, start: Start) -> float:
         """Return how far off a contestant is: its losses, or its parameters in terms of the way that they went.

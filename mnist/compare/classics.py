@@ -44,7 +44,8 @@ class Classic:
 
     def problem(self, images: int, seed: int) -> Problem:
         """Return what is trained, on so many images."""
-        return Problem(self.layers, self.optimizer, self.batch_size or images, seed, self.init, self.lr)
+        size = self.batch_size or images
+        return Problem(self.layers, self.optimizer, size, seed, init=self.init, lr=self.lr)
 
 
 CLASSICS = (

@@ -93,7 +93,7 @@ class CompareConfig:
     def problem(self) -> Problem:
         """What is trained."""
         lr = self._training().learning_rate
-        return Problem(self.layers, self.optimizer, self.batch_size, self.seed, self.init, lr)
+        return Problem(self.layers, self.optimizer, self.batch_size, self.seed, init=self.init, lr=lr)
 
     @property
     def entered(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -232,7 +232,7 @@ class _Crew:
         """Ask all for the lines that they take, and for the gradients of a batch, and compare those."""
         for key, lines in self.ask_all("lines", problem).items():
             self.courses[key].lines = lines
-        small = Problem(problem.layers, problem.optimizer, len(y), problem.seed, problem.init, problem.lr)
+        small = replace(problem, batch_size=len(y))
         found = self.ask_all("gradients", small, x, y)
         true = found[REFERENCE, CPU]
         for key, gradients in found.items():

@@ -17,13 +17,15 @@ from types import ModuleType
 from typing import Any
 
 ROOTS = ("__init__", "learn")
-ACTIVATION = "relu"
-"""That of every problem."""
+CHOSEN = {"relu", "Linear", "ReLU"}
+"""What every problem that is counted chooses, besides its optimizer: a perceptron."""
+_DESCRIPTIONS = ("mnist.contestants.architecture", "mnist.contestants.channels_last")
+"""They are of the contestants' problems, and nothing that one would write to train."""
 
 
 def lines(kind: type, optimizer: str) -> int:
     """Return how many lines a contestant of a class takes, with an optimizer."""
-    counter = _Counter(kind, {optimizer, ACTIVATION})
+    counter = _Counter(kind, {optimizer, *CHOSEN})
     for name in ROOTS:
         counter.method(name)
     return len(counter.lines)
@@ -31,7 +33,9 @@ def lines(kind: type, optimizer: str) -> int:
 
 def _is_ours(module: ModuleType | None) -> bool:
     """Whether a module is one that a user of the library would have had to write."""
-    return module is not None and module.__name__.startswith(("mnist.contestants.", "nets.manual"))
+    if module is None or module.__name__ in _DESCRIPTIONS:
+        return False
+    return module.__name__.startswith(("mnist.contestants.", "nets.manual"))
 
 
 class _Counter(ast.NodeVisitor):
@@ -140,6 +144,15 @@ class _Counter(ast.NodeVisitor):
                 ways = [*body, *orelse]
         for way in ways:
             self.visit(way)
+
+    def visit_Match(self, node: ast.Match) -> None:
+        """Of alternatives, take what the problem chooses."""
+        self.visit(node.subject)
+        for case in node.cases:
+            match case.pattern:
+                case ast.MatchClass(ast.Name(name)) if name not in self._chosen:
+                    continue
+            self.visit(case)
 
     def visit_Dict(self, node: ast.Dict) -> None:
         """Of alternatives, take what the problem chooses."""
