@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -42,7 +43,7 @@ def dotted(line: str, epochs: Sequence[float]) -> str:
     return f"o{line}" if len(epochs) <= _FEW else line
 
 
-def save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a figure to a PNG file, whose bytes depend on what is drawn, and do not name the version of matplotlib.
 
     Raises:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import platform
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +12,7 @@ from mnist.benchmark.config import BenchmarkConfig
 from mnist.benchmark.measuring import Measurement, measure
 from mnist.benchmark.plot import plot
 from mnist.benchmark.race import race
+from mnist.benchmark.surroundings import surroundings
 from mnist.benchmark.sweep import Swept
 from mnist.benchmark.table import table
 from mnist.benchmark.worker import ContestantError, workers
@@ -36,7 +34,7 @@ def benchmark(config: BenchmarkConfig, announce: Callable[[str], None] = print) 
     names = installed(config, announce)
     if not names:
         raise UserError("--contestants: none of these is installed")
-    facts = surroundings(config)
+    facts = surroundings(config.threads)
     busy = f"; other programs keep it busy, load {facts['load']:.1f}" if _is_busy(facts) else ""
     announce(f"{facts['threads']} threads of {facts['cores']} cores, {facts['processor']}, float32{busy}\n")
     return facts | (_steps if config.to_accuracy is None else race)(config, names, announce)
@@ -73,34 +71,8 @@ def installed(config: BenchmarkConfig, announce: Callable[[str], None]) -> list[
     return [name for name in config.contestants if name not in absent]
 
 
-def surroundings(config: BenchmarkConfig) -> dict[str, Any]:
-    """Return what the figures depend on: the machine, the versions, and how busy it was."""
-    libraries = ("numpy", "numba", "tensorflow", "keras", "torch", "jax")
-    versions: dict[str, str] = {}
-    for library in libraries:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[library] = importlib.metadata.version(library)
-    return {
-        "threads": config.threads,
-        "cores": os.cpu_count(),
-        "processor": _processor(),
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-        "versions": versions,
-    }
-
-
 def _is_busy(facts: dict[str, Any]) -> bool:
     return facts["load"] is not None and facts["load"] > _BUSY * facts["cores"]
-
-
-def _processor() -> str:
-    """Return the processor's name: Linux keeps it in a file, and knows no other way."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _write(path: Path, flag: str, write: Callable[[Path], Any]) -> None:

@@ -14,13 +14,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from mnist import contestants, data
 from mnist.benchmark.config import BenchmarkConfig
 from mnist.benchmark.table import WIDTH
 from mnist.benchmark.worker import ContestantError
 from mnist.contestants import ENTRIES
+from mnist.contestants.digits import put
 from nets.files import in_short
 
 Arrival = dict[str, Any]
@@ -69,9 +68,7 @@ def race(config: BenchmarkConfig, names: Sequence[str], announce: Callable[[str]
     digits = data.load(config.dataset, config.data_dir, announce=announce)
     runners = {name: Runner() for name in names}
     with tempfile.TemporaryDirectory() as folder:
-        for split in ("train", "test"):
-            np.save(Path(folder, f"{split}_images.npy"), getattr(digits, split).images)
-            np.save(Path(folder, f"{split}_labels.npy"), getattr(digits, split).labels)
+        put(Path(folder), digits.train, digits.test)
         for number in range(config.rounds):
             for name in [name for name in names if not runners[name].failure]:
                 runners[name].run(config, name, folder)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mnist.contestants.serving import Failure, serve
+from mnist.contestants.devices import CPU
+from mnist.contestants.serving import Failure, Served, Server, serve
 from nets.files import in_short
 
 _FAREWELL_SECONDS = 3.0
@@ -26,11 +28,12 @@ class Worker:
     take nothing.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, kind: type[Served] = Server, device: str = CPU) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, name, threads), daemon=True)
-        self._process.start()
+        self._process = context.Process(target=serve, args=(theirs, kind, name, device, threads), daemon=True)
+        with _no_interrupts():
+            self._process.start()
         theirs.close()
         self._end = ""
 
@@ -83,12 +86,30 @@ class Worker:
 
 
 @contextmanager
-def workers(names: Iterable[str], threads: int) -> Iterator[dict[str, Worker]]:
+def _no_interrupts() -> Iterator[None]:
+    """Put Ctrl-C off, for this process until the end and for one that is started until it can take it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # where it is not, `start` would start it, and let interrupts in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def workers(
+    names: Iterable[str], threads: int, kind: type[Served] = Server, device: str = CPU
+) -> Iterator[dict[str, Worker]]:
     """Give each of those named a process, and end them all at the end."""
     started: dict[str, Worker] = {}
     try:
         for name in names:
-            started[name] = Worker(name, threads)
+            started[name] = Worker(name, threads, kind, device)
         yield started
     finally:
         for worker in started.values():

@@ -51,5 +51,7 @@ ENTRIES = {
     "torch": Entry("PyTorch, eager", "torch", "by_pytorch", "Eager"),
     "torch-compile": Entry("PyTorch, torch.compile", "torch", "by_pytorch", "Compiled"),
     "jax": Entry("JAX, jit", "jax", "by_jax", "Jit"),
+    "manual": Entry("by hand", "numpy", "by_manual", "ByHand"),
+    "float64": Entry("by hand, float64", "numpy", "by_manual", "Wide"),
 }
-"""All contestants, by the names that the flags of `python -m mnist.benchmark` know."""
+"""All contestants, by the names that flags know."""

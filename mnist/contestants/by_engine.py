@@ -34,6 +34,15 @@ class Eager(StepByStep):
         self.optimizer.step()
         return loss.data
 
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """Return the derivatives of the loss by W_1, b_1, …."""
+        return [gradient.data.copy() for gradient in self._gradients(x, y)]
+
+    def _gradients(self, x: Any, y: Any) -> list[Any]:
+        self.model.zero_grad()
+        nets.cross_entropy(self.model(x), y).backward()
+        return [parameter.grad for parameter in self.model.parameters()]
+
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … as they are now."""
         return [parameter.data.copy() for parameter in self.model.parameters()]
@@ -64,6 +73,11 @@ class Compiled(Eager):
     def step(self, x: Any, y: Any) -> Any:
         """Take a step on a batch, and return the loss before it."""
         return self._compiled(x, y).data
+
+    def _gradients(self, x: Any, y: Any) -> list[Any]:
+        compiled = ad.jit(super()._gradients)
+        return list(compiled(x, y))
+
 
 
 def _layer(layer: Layer, rng: np.random.Generator) -> nets.Module:

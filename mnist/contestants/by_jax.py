@@ -39,6 +39,7 @@ class Jit(StepByStep):
             self._memory = (jnp.zeros((), jnp.int32), *(jax.tree.map(jnp.zeros_like, self._θ) for _ in range(2)))
         logits = partial(_logits, problem.architecture)
         self._classes = jax.jit(lambda θ, x: logits(θ, x).argmax(axis=1))
+        self._gradients = jax.jit(jax.grad(partial(_loss, logits)))
         update = partial({"sgd": _sgd, "adam": _adam}[problem.optimizer], problem.learning_rate)
 
         @partial(jax.jit, donate_argnums=(0, 1))
@@ -56,6 +57,10 @@ class Jit(StepByStep):
         """Take a step on a batch, and return the loss before it, which may still be on its way."""
         loss, self._θ, self._memory = self._step(self._θ, self._memory, x, y)
         return loss
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """Return the derivatives of the loss by W_1, b_1, …."""
+        return channels_first(self._problem, [np.array(g) for g in self._gradients(self._θ, x, y)])
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … as they are now."""

@@ -33,6 +33,12 @@ class ByHand(StepByStep):
 
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
         """Take a step on a batch, and return the loss before it."""
+        loss = self._differentiate(x, y)
+        self._update(self._θ, self._g)
+        return loss
+
+    def _differentiate(self, x: np.ndarray, y: np.ndarray) -> float:
+        """Put the gradients where they belong, and return the loss."""
         inputs = [x, *self._A[:-1]]
         for A, W, b, Z in zip(inputs, self._W, self._b, self._A, strict=True):
             np.matmul(A, W, out=Z)
@@ -56,8 +62,12 @@ class ByHand(StepByStep):
                 np.matmul(self._dZ[l], self._W[l].T, out=self._dZ[l - 1])
                 np.greater(inputs[l], 0, out=self._open[l - 1])
                 self._dZ[l - 1] *= self._open[l - 1]
-        self._update(self._θ, self._g)
         return float(loss)
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """Return the derivatives of the loss by W_1, b_1, …."""
+        self._differentiate(x, y)
+        return [g.copy() for pair in zip(self._dW, self._db, strict=True) for g in pair]
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … as they are now."""

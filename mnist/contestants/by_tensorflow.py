@@ -27,10 +27,14 @@ class Eager(StepByStep):
 
     def step(self, x: Any, y: Any) -> Any:
         """Take a step on a batch, and return the loss before it."""
+        loss, gradients = self._loss_and_gradients(x, y)
+        self._update(gradients)
+        return loss
+
+    def _loss_and_gradients(self, x: Any, y: Any) -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, self._logits(x)))
-        self._update(tape.gradient(loss, self._parameters))
-        return loss
+        return loss, tape.gradient(loss, self._parameters)
 
     def _logits(self, x: Any) -> Any:
         parameters = iter(self._parameters)
@@ -51,6 +55,13 @@ class Eager(StepByStep):
                 case Flatten():
                     x = tf.reshape(x, (-1, np.prod(x.shape[1:])))
         return x
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """Return the derivatives of the loss by W_1, b_1, …."""
+        return channels_first(self._problem, [g.numpy() for g in self._gradients(tf.constant(x), tf.constant(y))])
+
+    def _gradients(self, x: Any, y: Any) -> list[Any]:
+        return self._loss_and_gradients(x, y)[1]
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … as they are now."""
@@ -73,6 +84,9 @@ class Function(Eager):
     def step(self, x: Any, y: Any) -> Any:
         """Take a step on a batch, and return the loss before it."""
         return self._function(x, y)
+
+    def _gradients(self, x: Any, y: Any) -> Any:
+        return tf.function(super()._gradients, jit_compile=self.jit_compile)(x, y)
 
 
 class XLA(Function):

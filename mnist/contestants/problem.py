@@ -12,6 +12,7 @@ import numpy as np
 from mnist.contestants.architecture import LENET, Architecture, Convolution, Linear, NetworkName, perceptron, shapes
 
 OptimizerName = Literal["sgd", "adam"]
+InitName = Literal["he", "xavier"]
 
 LEARNING_RATES: dict[OptimizerName, float] = {"sgd": 0.01, "adam": 1e-3}
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -37,6 +38,8 @@ class Problem:
     batch_size: int
     seed: int = 0
     network: NetworkName = "mlp"
+    init: InitName = "he"
+    lr: float | None = None
 
     def __str__(self) -> str:
         name = {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
@@ -48,8 +51,8 @@ class Problem:
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate."""
-        return LEARNING_RATES[self.optimizer]
+        """The learning rate given, or the optimizer's default."""
+        return LEARNING_RATES[self.optimizer] if self.lr is None else self.lr
 
     @property
     def architecture(self) -> Architecture:
@@ -70,15 +73,20 @@ class Problem:
         return self.batch_size * (3 * sum(times) - times[0])
 
     def parameters(self) -> list[np.ndarray]:
-        """Return the first W_1, b_1, … W_L, b_L, each W_l drawn from N(0, 2 / fan_in), each b_l 0.
+        """Return the first W_1, b_1, … W_L, b_L, each W_l drawn as `init` says, each b_l 0.
 
-        `architecture.py` gives their shapes. He, Zhang, Ren and Sun, Delving Deep into Rectifiers, 2015, equation 10.
+        `architecture.py` gives their shapes. They are drawn as `nets/initializers.py` does, which is written once more,
+        for to import that would be to import the engine.
         """
         rng = np.random.default_rng(self.seed)
         parameters = []
         for layer in self.architecture:
             if isinstance(layer, Linear | Convolution):
-                W = rng.standard_normal(layer.weight) * np.sqrt(2 / layer.fan_in)
+                if self.init == "he":
+                    W = rng.standard_normal(layer.weight) * np.sqrt(2 / layer.fan_in)
+                else:
+                    bound = np.sqrt(6 / (layer.fan_in + layer.outputs))
+                    W = rng.uniform(-bound, bound, layer.weight)
                 parameters += [W.astype(np.float32), np.zeros(layer.outputs, np.float32)]
         return parameters
 
@@ -87,6 +95,14 @@ class Problem:
         rng = np.random.default_rng([self.seed, 1])
         x = rng.random((count, self.batch_size, self.layers[0]), dtype=np.float32)
         return x, rng.integers(0, self.layers[-1], (count, self.batch_size))
+
+    def rows(self, size: int, epoch: int) -> np.ndarray:
+        """Return the rows (count, m) of the batches of an epoch on so many images, as seed and epoch decide.
+
+        Images that fill no batch are left out, others in each epoch: a batch of another size would be compiled anew.
+        """
+        order = np.random.default_rng([self.seed, epoch]).permutation(size)
+        return order[: size - size % self.batch_size].reshape(-1, self.batch_size)
 
 
 class Contestant(Protocol):
@@ -105,6 +121,18 @@ class Contestant(Protocol):
 
         Returns the loss on the last batch before its step; or the mean over all where the library tells no other.
         """
+
+    def learn(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> list[float]:
+        """Take a step on each of the batches of an epoch, and return the loss before each.
+
+        Args:
+            images: (n, n_0) bytes, which are scaled to [0, 1] as they are taken.
+            labels: (n,) int64.
+            rows: (count, m), a batch a row.
+        """
+
+    def gradients(self, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+        """Return the derivatives of the loss of a batch by W_1, b_1, … W_L, b_L, and move nothing."""
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … W_L, b_L as they are now."""
@@ -128,6 +156,15 @@ class StepByStep:
         for i in range(steps):
             loss = self.step(*batches[i % len(batches)])
         return float(loss)
+
+    def learn(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> list[float]:
+        """Take a step on each batch, and read the losses at the end, as some libraries run ahead of Python."""
+        losses = []
+        for batch in rows:
+            x = np.divide(images[batch], 255, dtype=np.float32)
+            ((x, y),) = self.prepared(x[np.newaxis], labels[batch][np.newaxis])
+            losses.append(self.step(x, y))
+        return [float(loss) for loss in losses]
 
     def step(self, x: Any, y: Any) -> Any:
         """Take a step on a batch, and return the loss before it."""

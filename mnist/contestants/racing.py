@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist.contestants import ENTRIES, threads
+from mnist.contestants.digits import get
 
 if TYPE_CHECKING:  # NumPy counts its threads when it is imported, so that has to wait
     import numpy as np
@@ -45,17 +46,13 @@ def race(task: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     problem = Problem(tuple(task["layers"]), task["optimizer"], task["batch_size"], task["seed"], task["network"])
-    images, labels, test_images, test_labels = (
-        np.load(Path(task["folder"], f"{name}.npy"))
-        for name in ("train_images", "train_labels", "test_images", "test_labels")
-    )
-    test_x = np.divide(test_images, 255, dtype=np.float32)
+    images, labels, test_x, test_labels = get(Path(task["folder"]))
     passed("read")
 
     contestant = entry.enter(problem)
     for number, rows in enumerate(_portions(len(labels), problem), 1):
         x = np.divide(images[rows], 255, dtype=np.float32)
-        batches = contestant.prepared(x, labels[rows].astype(np.int64))
+        batches = contestant.prepared(x, labels[rows])
         if number == 1:
             contestant.train(batches, 1)
             passed("first_step")
@@ -68,18 +65,12 @@ def race(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _portions(size: int, problem: Problem) -> Iterator[np.ndarray]:
-    """Yield rows (count, m) of the images, count batches for a part of an epoch, in an order that the seed decides.
-
-    Images that fill no batch are left out, others in each epoch: a batch of another size would be compiled anew.
-    """
-    import numpy as np
-
-    m = problem.batch_size
-    count = max(1, size // m // LOOKS_IN_AN_EPOCH)
+    """Yield rows (count, m) of the images, count batches for a part of an epoch."""
+    count = max(1, size // problem.batch_size // LOOKS_IN_AN_EPOCH)
     for epoch in range(MOST_EPOCHS):
-        order = np.random.default_rng([problem.seed, epoch]).permutation(size)
-        for start in range(0, size - count * m + 1, count * m):
-            yield order[start : start + count * m].reshape(count, m)
+        rows = problem.rows(size, epoch)
+        for start in range(0, len(rows) - count + 1, count):
+            yield rows[start : start + count]
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mnist.contestants import ENTRIES, threads
+from mnist.contestants.devices import CPU
 
 if TYPE_CHECKING:  # NumPy counts its threads when it is imported, so that has to wait
     import numpy as np
@@ -39,13 +41,23 @@ class Failure:
     message: str
 
 
-def serve(connection: Connection, name: str, number_of_threads: int) -> None:
-    """Answer requests, each the name of a method of `Server` with its arguments, until None comes."""
+class Served(Protocol):
+    """What answers requests, for a contestant on a device; each of its public methods is one."""
+
+    uses_gpus: ClassVar[bool]
+
+    def __init__(self, name: str, device: str) -> None: ...
+
+
+def serve(connection: Connection, kind: type[Served], name: str, device: str, number_of_threads: int) -> None:
+    """Answer requests, each the name of a method with its arguments, until None comes."""
     with open(os.devnull, "w") as nowhere:  # libraries have much to say when they start
         for stream in (1, 2):
             os.dup2(nowhere.fileno(), stream)
-    threads.use(number_of_threads)
-    server = Server(name)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # what it would say now nobody hears
+    threads.use(number_of_threads, kind.uses_gpus)
+    server = kind(name, device)
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while request := connection.recv():
             method, *arguments = request
@@ -57,9 +69,11 @@ def serve(connection: Connection, name: str, number_of_threads: int) -> None:
 
 
 class Server:
-    """A contestant and its batches."""
+    """A contestant and its batches, whose steps are timed."""
 
-    def __init__(self, name: str) -> None:
+    uses_gpus: ClassVar[bool] = False
+
+    def __init__(self, name: str, device: str = CPU) -> None:
         self._entry = ENTRIES[name]
 
     def prepare(self) -> bool:

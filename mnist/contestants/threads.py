@@ -1,4 +1,4 @@
-"""The same number of threads for every library."""
+"""The same number of threads for every library, and a GPU for none that is not told of it."""
 
 import os
 
@@ -19,11 +19,14 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def use(threads: int) -> None:
-    """Have every library that is imported from now on in this process compute on so many threads, and on no GPU.
+def use(threads: int, gpus: bool = False) -> None:
+    """Have every library that is imported from now on in this process compute on so many threads.
 
-    Where the system can, the process is kept to as many cores too, since some libraries count cores and nothing else.
+    It sees GPUs only if it may; then TensorFlow takes of their memory what it needs, for there may be others. Where
+    the system can, the process is kept to as many cores too, since some libraries count cores and nothing else.
     """
-    os.environ.update(dict.fromkeys(_VARIABLES, str(threads)), CUDA_VISIBLE_DEVICES="", JAX_PLATFORMS="cpu")
+    os.environ.update(dict.fromkeys(_VARIABLES, str(threads)), JAX_PLATFORMS="cpu", TF_FORCE_GPU_ALLOW_GROWTH="true")
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])

@@ -10,15 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nets
 from mnist import data
+from mnist.agreement import relative_error
 from mnist.benchmark.by_hand import loss_and_gradients
 from mnist.benchmark.truth import TOLERANCE, Truth
 from mnist.benchmark.worker import workers
-from mnist.contestants import ENTRIES, racing, threads
+from mnist.contestants import ENTRIES, devices, racing, threads
 from mnist.contestants.architecture import Convolution, Flatten, Images, Linear, MaxPool, ReLU
 from mnist.contestants.channels_last import channels_first, channels_last
+from mnist.contestants.digits import put
+from mnist.contestants.learning import Learner
 from mnist.contestants.problem import Problem
 from mnist.contestants.serving import BATCHES, CHECKED_STEPS, Server
+from mnist.data import Split
+from mnist.training import batches
 from nets import manual
 from tests.autodiff.compiler.conftest import let_python_run_it
 
@@ -45,7 +51,7 @@ PROBLEMS = [Problem(LAYERS, "sgd", 6, 3), Problem(LAYERS, "adam", 6, 3), Problem
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=str)
 def test_every_contestant_computes_what_the_derivation_by_hand_does_step_by_step(name, problem):
-    if (name, problem.network) == ("numpy", "lenet"):
+    if name in ("numpy", "manual", "float64") and problem.network == "lenet":
         with pytest.raises(NotImplementedError, match="a perceptron, not of lenet"):
             ENTRIES[name].enter(problem)
         return
@@ -58,7 +64,7 @@ def test_every_contestant_computes_what_the_derivation_by_hand_does_step_by_step
     np.testing.assert_allclose(start.losses, truth.losses, rtol=1e-5)
     for mine, first, shape in zip(start.parameters, problem.parameters(), problem.parameters(), strict=True):
         assert mine.shape == shape.shape
-        assert mine.dtype == np.float32
+        assert mine.dtype == (np.float64 if name == "float64" else np.float32)
         assert np.any(mine != first)
     assert truth.error(start) < 0.1 * TOLERANCE
     assert start.seconds > 0
@@ -71,6 +77,101 @@ def test_a_contestant_tells_the_class_with_the_largest_logit(name):
     contestant, parameters = ENTRIES[name].enter(problem), problem.parameters()
     wanted = manual.forward(parameters[::2], parameters[1::2], x[0]).Z[-1].argmax(axis=1)
     np.testing.assert_array_equal(contestant.classes(x[0]), wanted)
+
+
+def _ask(name, *requests, device="CPU:0"):
+    """Ask a learner something after the other: in this process, or in one of its own where libraries collide."""
+    if ENTRIES[name].library in HERE:
+        learner = Learner(name, device)
+        return [getattr(learner, method)(*arguments) for method, *arguments in requests]
+    with workers([name], threads.available(), Learner) as by_name:
+        return [by_name[name].ask(300, *request) for request in requests]
+
+
+def _gradients_by_hand(problem, x, y):
+    parameters = [p.astype(np.float64) for p in problem.parameters()]
+    _, dW, db = manual.loss_and_gradients(parameters[::2], parameters[1::2], x.astype(np.float64), y)
+    return [g for pair in zip(dW, db, strict=True) for g in pair]
+
+
+def _put_digits(folder, count=24, pixels=12, classes=5):
+    """Write digits that are none to a folder: images of a few bytes."""
+    rng = np.random.default_rng(7)
+    images, labels = rng.integers(0, 256, (count, pixels), np.uint8), rng.integers(0, classes, count, np.uint8)
+    put(folder, Split(images, labels), Split(images[:10], labels[:10]))
+    return images, labels
+
+
+def test_a_contestant_learns_on_the_device_that_it_is_told(device, tmp_path):
+    problem = Problem(LAYERS, "sgd", 6, lr=0.5)
+    _put_digits(tmp_path)
+    x, y = (part[0] for part in problem.batches(1))
+    requests = ("gradients", problem, x, y), ("begin", problem, tmp_path), ("epoch", 1)
+    *_, by_hand = _ask("float64", *requests)
+    for name in ("tf-eager", "tf-function", "keras"):
+        gradients, _, epoch = _ask(name, *requests, device=device[1:])
+        np.testing.assert_allclose(epoch.losses, by_hand.losses, rtol=2e-5)
+        for mine, true in zip(gradients, _gradients_by_hand(problem, x, y), strict=True):
+            assert relative_error(mine.astype(np.float64), true) < 1e-5
+
+
+def test_tensorflow_is_asked_which_devices_it_sees_and_the_others_have_the_processor(tf):
+    assert devices.seen_by("tensorflow")[0] == "CPU:0"
+    assert len(devices.seen_by("tensorflow")) == len(tf.config.list_logical_devices())
+    assert devices.seen_by("numpy") == ["CPU:0"]
+
+
+def test_every_contestant_has_the_gradients_and_learns_bytes_batch_by_batch_as_it_is_by_hand(name, tmp_path):
+    problem = Problem(LAYERS, "sgd", 5, seed=2, init="xavier", lr=0.5)  # of 24 images 4 are left out
+    images, labels = _put_digits(tmp_path)
+    x, y = (part[0] for part in problem.batches(1))
+    gradients, _, first, second = _ask(
+        name, ("gradients", problem, x, y), ("begin", problem, tmp_path), ("epoch", 1), ("epoch", 2)
+    )
+    for mine, true in zip(gradients, _gradients_by_hand(problem, x, y), strict=True):
+        assert mine.shape == true.shape
+        assert relative_error(mine.astype(np.float64), true) < 1e-5
+
+    θ = [p.astype(np.float64) for p in problem.parameters()]
+    for number, epoch in enumerate((first, second), 1):
+        losses = []
+        for rows in np.random.default_rng([2, number]).permutation(24)[:20].reshape(4, 5):
+            x = images[rows] / 255.0
+            loss, dW, db = manual.loss_and_gradients(θ[::2], θ[1::2], x, labels[rows])
+            losses.append(loss)
+            θ = [p - 0.5 * g for p, g in zip(θ, [g for pair in zip(dW, db, strict=True) for g in pair], strict=True)]
+        np.testing.assert_allclose(epoch.losses, losses, rtol=2e-5)
+        guesses = manual.forward(θ[::2], θ[1::2], images[:10] / 255.0).Z[-1].argmax(axis=1)
+        assert epoch.accuracy == np.mean(guesses == labels[:10])
+        assert epoch.seconds > 0
+
+
+def test_a_problem_begins_with_the_weights_of_the_same_network_of_nets():
+    for init in ("he", "xavier"):
+        problem = Problem(LAYERS, "sgd", 6, seed=5, init=init)
+        model = nets.MLP(LAYERS, init=init, rng=np.random.default_rng(5))
+        for mine, theirs in zip(problem.parameters(), model.parameters(), strict=True):
+            np.testing.assert_array_equal(mine, theirs.data)
+
+
+def test_a_problem_takes_the_learning_rate_given_or_that_of_its_optimizer():
+    assert Problem(LAYERS, "sgd", 6).learning_rate == 0.01
+    assert Problem(LAYERS, "adam", 6, lr=0.25).learning_rate == 0.25
+
+
+def test_the_batches_of_an_epoch_are_those_of_a_training_but_for_the_last_that_is_not_full():
+    whole = [rows for rows in batches(100, 16, seed=3, epoch=2) if len(rows) == 16]
+    np.testing.assert_array_equal(Problem(LAYERS, "sgd", 16, seed=3).rows(100, 2), whole)
+
+
+def test_a_process_tells_the_most_memory_that_it_has_had():
+    code = (
+        "from mnist.contestants import memory; before = memory.peak(); full = bytearray(b'x') * 10**8; del full;"
+        "print(before, memory.peak())"
+    )
+    before, after = map(int, _in_a_process_of_its_own("-c", code).stdout.split())
+    assert 0.9e8 < after - before < 2e8
+    assert 1e6 < before < 2e8
 
 
 @pytest.mark.parametrize("kind", ["numpy", "eager"])
@@ -103,7 +204,6 @@ def test_a_number_that_is_none_is_infinitely_far_off():
 
 def test_the_truth_moves_as_the_engines_optimizers_do():
     """The updates that everybody is held against, written once more: by `nets`, in float64."""
-    import nets
     from mnist.engines import by_hand
 
     for name, optimizer in (("sgd", nets.SGD), ("adam", nets.Adam)):
@@ -191,8 +291,13 @@ def _in_a_process_of_its_own(*arguments):
 
 
 def test_a_process_that_runs_one_contestant_imports_no_other_library():
-    code = "import sys; from mnist.contestants import by_numpy, racing, serving; print(*sys.modules)"
-    modules = set(_in_a_process_of_its_own("-c", code).stdout.split())
+    code = (
+        "import sys; from mnist.contestants import learning, serving; early = 'numpy' in sys.modules;"
+        "from mnist.contestants import by_manual, by_numpy, racing; print(early, *sys.modules)"
+    )
+    early, *modules = _in_a_process_of_its_own("-c", code).stdout.split()
+    assert early == "False"  # it counts its threads when it is imported
+    modules = set(modules)
     assert "numpy" in modules
     assert not modules & {"autodiff", "nets", "mnist.training", "numba", "tensorflow", "torch", "jax", "matplotlib"}
 
@@ -206,6 +311,13 @@ def test_every_library_is_told_how_many_threads():
     pytest.importorskip("threadpoolctl")
     assert set(_in_a_process_of_its_own("-c", code).stdout.split()) == {"1"}
     assert threads.available() >= 1
+
+
+@pytest.mark.parametrize(("gpus", "visible"), [(False, ""), (True, "0")])
+def test_a_gpu_is_hidden_from_a_process_unless_it_may_use_it(monkeypatch, gpus, visible):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    code = f"from mnist.contestants import threads; threads.use(1, {gpus}); import os; print(os.environ)"
+    assert f"'CUDA_VISIBLE_DEVICES': '{visible}'" in _in_a_process_of_its_own("-c", code).stdout
 
 
 @pytest.fixture
