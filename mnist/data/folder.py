@@ -17,8 +17,8 @@ _EACH = 10
 def load(folder: Path, source: Source) -> Dataset:
     """Load what a folder holds in the form of `source`: four IDX files, or else two CSV files.
 
-    The data set is named as `source` is if it is those very bytes, and "custom" if it is not. If it is that of Kaggle's
-    competition, whose own test images have no labels, the images to test on are every tenth of each class of the others.
+    The data set is named as `source` is if it is those very bytes, and "custom" if it is not. Of Kaggle's competition,
+    whose own test images have no labels, those to test on are every tenth of each class of the others.
 
     Raises UserError if the folder cannot be read or holds no such files, if some of them are
     missing, and if one is not well-formed.
@@ -57,8 +57,8 @@ def _load_csv(train_path: Path, test_path: Path, source: Source) -> Dataset:
         aside[np.flatnonzero(train.labels == label)[_EACH - 1 :: _EACH]] = True
     if not aside.any():
         raise UserError(f"{train_path} holds less than {_EACH} images of every class: too few to test on some of them")
-    parts = (Split(train.images[rows], train.labels[rows]) for rows in (~aside, aside))
-    return dataclasses.replace(_identify(*parts, source), unlabelled=unlabelled)
+    left, taken = (Split(train.images[rows], train.labels[rows]) for rows in (~aside, aside))
+    return dataclasses.replace(_identify(left, taken, source), unlabelled=unlabelled)
 
 
 def _identify(train: Split, test: Split, source: Source) -> Dataset:
