@@ -253,8 +253,15 @@ def _guards_of(look: Callable[[], Any], seen: set[int]) -> Iterator[tuple[Guard,
     if isinstance(value, types.FunctionType | types.MethodType | functools.partial | Jit):
         yield from _surroundings(value, seen)
     if not isinstance(value, types.ModuleType):
-        then = copied(value)
-        yield lambda args: same(look(), then), type(value) in (list, dict)
+        yield _unchanged(look, value), type(value) in (list, dict)
+
+
+def _unchanged(look: Callable[[], Any], then: Any) -> Guard:
+    """Return the guard that something is what it is now."""
+    if isinstance(then, list | tuple | dict | int | float | str):
+        then = copied(then)
+        return lambda args: same(look(), then)
+    return lambda args: look() is then
 
 
 def _names_in(code: types.CodeType) -> Iterator[str]:

@@ -19,7 +19,7 @@ Config = TypeVar("Config")
 
 
 def parse(kind: type[Config], command: str, default: Config | None = None) -> Config:
-    """Read the command line into a dataclass, each field a flag; one that is on or off needs no value.
+    """Read the command line into a dataclass, each field a flag; one that is on or off is `--jit` or `--no-jit`.
 
     What is not said there is as in `default`, or else as the dataclass has it.
 
@@ -31,7 +31,7 @@ def parse(kind: type[Config], command: str, default: Config | None = None) -> Co
     try:
         with contextlib.redirect_stderr(said):
             given: dict[str, Any] = {} if default is None else {"default": default}
-            config: Config = tyro.cli(kind, prog=command, config=(tyro.conf.FlagCreatePairsOff,), **given)
+            config: Config = tyro.cli(kind, prog=command, **given)
             return config
     except SystemExit as exit_:
         if exit_.code == 0:

@@ -16,14 +16,15 @@ from autodiff.compiler.common import common_subexpressions
 from autodiff.compiler.constants import constants
 from autodiff.compiler.dead_code import dead_code
 from autodiff.compiler.emitting import Run, emit
+from autodiff.compiler.leaves import Leaves
 from autodiff.compiler.lowering import lowering
 from autodiff.compiler.memory import ALIGNMENT, arranged
+from autodiff.compiler.places import Places, address_of
 from autodiff.compiler.planning import Plan
-from autodiff.compiler.rewriting import is_number, needed
+from autodiff.compiler.rewriting import needed
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
 from autodiff.compiler.splitting import splitting
-from autodiff.compiler.tracing import MisfitError
 from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array
@@ -91,34 +92,24 @@ class Program:
         linked = partial(_linked, calls=calls, stop=self._out_of_range)
         self._steps = [linked(step) if isinstance(step, Run) else step for step in emitted.steps]
 
-        self._held: dict[int, Array] = {}
-        self._borrowed: list[tuple[Value, np.ndarray]] = []
-        """Leaves that are assigned and of whose arrays copies are worked on."""
-        self._leaves = [_Leaf(v) for v in self.graph.values if v.operation is None and not is_number(v)]
-        self._targets = {leaf.id for leaf, _ in self.graph.assignments}
-        self._order = sorted(range(len(self._leaves)), key=lambda i: self._leaves[i].value.id not in self._targets)
-        """In which the leaves are taken: first those that are assigned, since others may lie in their memory."""
+        self._places = Places(self.graph.values, self._windows)
+        self._leaves = Leaves(self.graph, self._places)
         self._windows.point(None, address_of(self._out_of_range))
         for id_, place in places.items():
             self._windows.point(id_, address_of(self._arena) + place.start)
         for value in (v for v in arrays if v.id in handled | outputs):
-            self._hold(value.id, np.empty(value.shape, value.dtype))
-        weak = [v for v in self.graph.values if is_weak(v) and not is_number(v)]
-        self._numbers = np.zeros(len(weak))
-        self._cells = {v.id: i for i, v in enumerate(weak)}
-        for id_, i in self._cells.items():
-            self._windows.point(id_, address_of(self._numbers) + i * self._numbers.itemsize)
+            self._places.hold(value.id, np.empty(value.shape, value.dtype))
         self.seconds = time.perf_counter() - start
 
     @property
     def leaves(self) -> list[Value]:
-        """The values that a call is handed."""
-        return [leaf.value for leaf in self._leaves]
+        """The values that a call is handed, in that order."""
+        return self._leaves.values
 
     @property
     def leaf_ids(self) -> list[int]:
         """The ids that the leaves have in the graph as it was traced."""
-        return [(leaf.value.origin or leaf.value).id for leaf in self._leaves]
+        return [(leaf.origin or leaf).id for leaf in self.leaves]
 
     def report(self) -> str:
         """Say what became of the operations: loops, products, stages, memory."""
@@ -131,7 +122,7 @@ class Program:
                 f"operations   {len(self.traced)} traced, {len(self.graph)} after the passes",
                 f"compiled to  {len(units) - products} loops and {products} matrix products, in "
                 f"{self.source.count('@piece')} functions; {calls} operations left to their own kernels",
-                f"threads      {len(stages)} stages, {sum(stage.is_shared for stage in stages)} of them shared",
+                f"threads      {sum(stage.is_shared for stage in stages)} of {len(stages)} stages shared",
                 f"memory       {self._buffers} buffers in {self._arena.nbytes:,} bytes; {len(self._in_place)} "
                 "results written over what they replace",
                 f"compiled in  {self.seconds:.1f} s",
@@ -149,12 +140,9 @@ class Program:
             IndexError: an index, a label say, is out of range; what stages after that would have assigned is not.
         """
         with self._lock:
-            self._borrowed.clear()
-            for i in self._order:
-                if leaves[i] is not self._leaves[i].given:
-                    self._take(self._leaves[i], leaves[i])
+            self._leaves.take(leaves)
             for value in self._fresh:
-                self._hold(value.id, np.empty(value.shape, value.dtype))
+                self._places.hold(value.id, np.empty(value.shape, value.dtype))
             for step in self._steps:
                 if isinstance(step, machine.Run):
                     step()
@@ -162,48 +150,11 @@ class Program:
                 else:
                     self._do(step.operation)
             results = [self._output(value, i in self._given_away) for i, value in enumerate(self.graph.outputs)]
-            news = [self._output(new, new.id not in self._targets) for _, new in self._copied]
+            news = [self._output(new, new.id not in self._leaves.targets) for _, new in self._copied]
             for (target, _), new in zip(self._copied, news, strict=True):
-                self._held[target.id][...] = new
-            for target, array in self._borrowed:
-                array[...] = self._held[target.id]
+                self._places[target][...] = new
+            self._leaves.give_back()
             return results
-
-    # ── leaves ──────────────────────────────────────────────────────────────────────────────────────────
-
-    def _take(self, leaf: _Leaf, array: Array) -> None:
-        """Take a leaf's array, or a copy of one that the emitted code could not work on where it is."""
-        id_, value = leaf.value.id, leaf.value
-        if is_weak(value):
-            self._held[id_] = array
-            if id_ in self._cells:
-                self._numbers[self._cells[id_]] = array
-            return
-        array = np.asarray(array)  # a NumPy scalar has no address that would last
-        if array.shape != value.shape or array.dtype != value.dtype:
-            raise MisfitError(f"{array.dtype}{array.shape} in the place of {value!r}")
-        flags = array.flags
-        is_fit = flags.c_contiguous and flags.aligned and array.dtype.isnative
-        if id_ in self._targets:
-            is_fit = is_fit and flags.writeable
-            leaf.span = span_of(array)
-            for other in self._leaves:
-                if other.value.id not in self._targets:
-                    other.given = None
-        else:
-            is_fit = is_fit and not any(_overlap(span_of(array), other.span) for other in self._leaves)
-        if is_fit:
-            leaf.given = array
-            self._hold(id_, array)
-        else:
-            leaf.given = None
-            self._hold(id_, np.array(array, array.dtype.newbyteorder("="), order="C"))
-            if id_ in self._targets:
-                self._borrowed.append((value, array))
-
-    def _hold(self, id_: int, array: np.ndarray) -> None:
-        self._held[id_] = array
-        self._windows.point(id_, address_of(array))
 
     # ── steps ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,10 +162,10 @@ class Program:
         """Run an operation's own kernel."""
         result = operation.primitive.kernel(*map(self._array, operation.inputs), **operation.attributes)
         id_ = operation.output.id
-        if id_ in self._held:
-            self._held[id_][...] = result
+        if id_ in self._places:
+            self._places[operation.output][...] = result
         else:
-            self._hold(id_, np.array(result, order="C"))
+            self._places.hold(id_, np.array(result, order="C"))
 
     def _check_indices(self) -> None:
         if self._out_of_range[0]:
@@ -227,8 +178,8 @@ class Program:
             made_by = value.operation
             return made_by.primitive.kernel(*map(self._array, made_by.inputs), **made_by.attributes)
         if is_weak(value) and value.operation:
-            return float(self._numbers[self._cells[value.id]])
-        return self._held.get(self._in_place.get(value.id, value).id, value.data)
+            return self._places.number(value)
+        return self._places[self._in_place.get(value.id, value)]
 
     def _output(self, value: Value, is_given_away: bool) -> Array:
         array = self._array(value)
@@ -237,31 +188,6 @@ class Program:
 
 COPIED_UP_TO = 256
 """Bytes of an output that are copied at each call; to point all windows at a new array takes longer."""
-
-
-class _Leaf:
-    """A leaf, and the array that it was when the program was called last, if that can be used where it is."""
-
-    def __init__(self, value: Value) -> None:
-        self.value = value
-        self.given: Array | None = None
-        self.span = (0, 0)
-        """The memory of one that is assigned."""
-
-
-def address_of(array: np.ndarray) -> int:
-    """Return where the numbers of an array lie."""
-    return int(array.__array_interface__["data"][0])
-
-
-def span_of(array: np.ndarray) -> tuple[int, int]:
-    """Return the first address of an array that lies in one piece, and the first behind it."""
-    start = address_of(array)
-    return start, start + array.nbytes
-
-
-def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
 
 
 def aligned(size: int) -> np.ndarray:

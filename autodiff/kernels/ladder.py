@@ -27,10 +27,10 @@ SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
 LOOPS_UP_TO = 50_000
 """Multiplications, or elements, up to which the loops are measured. Beyond they are not, and nothing is guessed."""
 
-TURNS, TURN_SECONDS = 7, 0.01
+TURNS, TURN_SECONDS, WARM_UP_SECONDS = 5, 0.02, 0.005
 
-SETTLING_SECONDS = 0.05
-"""How long a turn runs before it counts, where there are threads: those of the turn before stay awake for a while."""
+SETTLING_SECONDS = 0.15
+"""How long to wait before a turn where there are threads: NumPy's go on looking for work for a tenth of a second."""
 
 Contestants = Mapping[str, Callable[[], Any]]
 RUNGS = {"loops": loops, "numpy": vectorized, "numba": compiled}
@@ -55,14 +55,13 @@ def measure(contestants: Contestants) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(TURNS):
         for name, run in contestants.items():
-            run()
-            settled = time.perf_counter() + (SETTLING_SECONDS if team.size > 1 else 0)
-            while time.perf_counter() < settled:
+            if team.size > 1:
+                time.sleep(SETTLING_SECONDS)
+            warm = time.perf_counter() + WARM_UP_SECONDS
+            while (start := time.perf_counter()) < warm + TURN_SECONDS:
                 run()
-            end = time.perf_counter() + TURN_SECONDS
-            while (start := time.perf_counter()) < end:
-                run()
-                seconds[name].append(time.perf_counter() - start)
+                if start > warm:
+                    seconds[name].append(time.perf_counter() - start)
     return {name: float(np.median(times)) for name, times in seconds.items()}
 
 

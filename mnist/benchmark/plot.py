@@ -31,7 +31,8 @@ def plot(swept: Swept, path: Path) -> None:
             style = {"linewidth": 2.5 if ours else 1.2, "marker": "o" if ours else ".", "color": colors[name]}
             axes.plot(list(curve), list(curve.values()), label=ENTRIES[name].title, **style)
         if curves:
-            axes.plot(*_as_the_arithmetic(swept, min(min(curve.values()) for curve in curves.values())), "k--", lw=0.8)
+            line = _as_the_arithmetic(swept, min(min(curve.values()) for curve in curves.values()))
+            axes.plot(*line, "k--", linewidth=0.8, label="as the arithmetic grows")
         axes.set(xscale="log", yscale="log", xlabel=_NAMES[swept.kind], ylabel="seconds", title=title)
         axes.set_xticks(list(swept.measurements), [f"{size:,}" for size in swept.measurements], minor=False)
         axes.minorticks_off()

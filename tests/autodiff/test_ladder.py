@@ -13,7 +13,13 @@ from autodiff.kernels import ladder
 @pytest.fixture
 def in_a_hurry(monkeypatch):
     """Measure next to nothing."""
-    for name, value in {"TURNS": 1, "TURN_SECONDS": 1e-4, "SETTLING_SECONDS": 0.0, "SIZES": [1, 8]}.items():
+    for name, value in {
+        "TURNS": 1,
+        "TURN_SECONDS": 1e-4,
+        "WARM_UP_SECONDS": 0.0,
+        "SETTLING_SECONDS": 0.0,
+        "SIZES": [1, 8],
+    }.items():
         monkeypatch.setattr(ladder, name, value)
     monkeypatch.setattr(ladder, "LOOPS_UP_TO", 1000)
     monkeypatch.setattr(ladder, "peak", lambda threads: 1e9)

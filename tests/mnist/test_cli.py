@@ -57,6 +57,11 @@ def test_flags_fill_the_fields(monkeypatch):
     assert parsed(monkeypatch, *given) == Flags((3, 4, 5), 0.5, "fancy", Path("a/b"), True)
 
 
+def test_what_is_on_can_be_turned_off(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["command", "--no-loud"])
+    assert parse(Flags, "python -m command", default=Flags(loud=True)) == Flags(loud=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -27,8 +27,7 @@ def test_eight_networks_trained_at_once_are_those_trained_one_after_another(trai
 
 
 def test_the_threads_contended_for_the_team(trained):
-    if trained["led"] + trained["declined"] == 0:
-        pytest.skip("without Numba there is no team")
-    assert trained["led"] > 0
-    if os.cpu_count() > 1:
+    there_is_a_team = trained["kernels"] == "numba"
+    assert (trained["led"] > 0) == there_is_a_team
+    if there_is_a_team and os.cpu_count() > 1:
         assert trained["declined"] > 0
