@@ -7,6 +7,7 @@ user), `transforms.py` (grad, vjp, jvp and their nesting). `kernels/` holds the 
 
 from autodiff.anomaly import anomaly
 from autodiff.check import check_gradients
+from autodiff.dlpack import from_dlpack
 from autodiff.errors import GradientError
 from autodiff.jit import TraceError, jit
 from autodiff.ops import *  # noqa: F403
@@ -23,6 +24,7 @@ __all__ = [
     "TraceError",
     "anomaly",
     "check_gradients",
+    "from_dlpack",
     "grad",
     "hessian",
     "jacobian",

@@ -212,6 +212,37 @@ class Tensor(Operators):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(plain(self, "np.asarray"), dtype=dtype, copy=copy)
 
+    # ── other libraries, see `autodiff.dlpack` ──────────────────────────────────────────────────────────────
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """Hand over the array's memory, or with `copy` that of a copy, as a capsule of DLPack.
+
+        Raises:
+            BufferError: the tensor is recorded; the memory is asked for on another device than the CPU, or by a stream;
+                or it is read-only, and whoever asks is too old to be told so.
+        """
+        if self.tracked:
+            raise BufferError(
+                f"__dlpack__: what others do to {describe(self)} is not recorded, and the gradient would be lost. "
+                "Hand over t.detach(), which shares its memory."
+            )
+        if stream is not None:
+            raise BufferError(f"__dlpack__: stream={stream!r} is for the memory of a GPU, and this is the CPU's")
+        asked = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        given = {name: value for name, value in asked.items() if value is not None}  # NumPy 2.0 knows none of them
+        return plain(self, "__dlpack__").__dlpack__(**given)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return the device that holds the memory, always the CPU: (1, 0)."""
+        return self._data.__dlpack_device__()
+
     # ── copying and pickling ────────────────────────────────────────────────────────────────────────────
 
     def __reduce__(self) -> Any:

@@ -27,7 +27,7 @@ def load_engine(name: EngineName) -> Engine:
     if name != "tensorflow":
         return {"autodiff": by_autodiff, "manual": by_hand}[name]
     try:
-        return _by_tensorflow(_import_tensorflow())
+        return _by_tensorflow(import_tensorflow())
     except ImportError as error:
         raise UserError("--engine tensorflow: TensorFlow is not installed; pip install -e '.[tensorflow]'") from error
 
@@ -38,7 +38,7 @@ def tensorflow_on_each_device() -> dict[str, Engine]:
     Raises:
         ImportError: TensorFlow is not installed.
     """
-    tf = _import_tensorflow()
+    tf = import_tensorflow()
     engine = _by_tensorflow(tf)
 
     def on(device: str) -> Engine:
@@ -76,8 +76,11 @@ def by_hand(model: nets.MLP, x: Any, y: Any) -> float:
     return loss
 
 
-def _import_tensorflow() -> Any:
-    """Import TensorFlow, with settings under which it computes in full float32, and equal seeds give equal results."""
+def import_tensorflow() -> Any:
+    """Import TensorFlow in silence, to compute in full float32, and equal results for equal seeds.
+
+    Raises ImportError if it is not installed.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _silent():
         import tensorflow as tf

@@ -16,11 +16,9 @@ import nets
 from mnist import data, metrics, pictures, settings
 from mnist.cli import parse, run
 from mnist.data.sources import SOURCES
-from mnist.errors import UserError
 from mnist.evaluation import Evaluation, Mistake, evaluate, probabilities, worst_mistakes
 from mnist.metrics import Bin, ClassScores, Confused
-from mnist.run_folder import CONFIG, MODEL, write_pictures
-from nets import checkpoint
+from mnist.run_folder import CONFIG, load_network, write_pictures
 
 _MOST_PAIRS = 10
 _MOST_MISTAKES = 20
@@ -131,15 +129,6 @@ def _mistakes(analysis: Analysis) -> Iterator[str]:
         yield f"  image {mistake.row:6,}: {label} taken for {guess}, {sure}"
 
 
-def _load(folder: Path) -> nets.Sequential:
-    try:
-        return checkpoint.load(folder / MODEL, nets.Sequential)
-    except FileNotFoundError as error:
-        raise UserError(f"{folder}: holds no {MODEL}; name the folder of a run, such as runs/001") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / MODEL}: {getattr(error, 'strerror', None) or error}") from error
-
-
 def submit(model: nets.Sequential, digits: data.Dataset, path: Path) -> None:
     """Write what a network takes the images without labels for, as Kaggle's competition wants to have it.
 
@@ -160,7 +149,7 @@ def submit(model: nets.Sequential, digits: data.Dataset, path: Path) -> None:
 def main() -> int:
     """Evaluate as the flags say, and return the exit status."""
     config = parse(EvaluateConfig, "python -m mnist.evaluate")
-    model = _load(config.run)
+    model = load_network(config.run)
     trained = settings.read(config.run / CONFIG)
     stream = sys.stderr if config.json else sys.stdout
     data_dir = config.data_dir or trained.data_dir

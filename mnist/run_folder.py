@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nets
 from mnist import pictures, settings, state
 from mnist.errors import UserError
 from mnist.state import State, columns
@@ -79,6 +80,16 @@ class RunFolder:
     def _write_text(self, name: str, text: str) -> None:
         with _telling_of(self.path), replacing(self.path / name) as draft:
             draft.write_text(text)
+
+
+def load_network(folder: Path) -> nets.Sequential:
+    """Return the network that a run has left in its folder. Raises UserError if there is none."""
+    try:
+        return checkpoint.load(folder / MODEL, nets.Sequential)
+    except FileNotFoundError as error:
+        raise UserError(f"{folder}: holds no {MODEL}; name the folder of a run, such as runs/001") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / MODEL}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def write_pictures(folder: Path, drawn: Iterable[tuple[str, Figure]]) -> None:

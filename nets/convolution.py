@@ -1,4 +1,4 @@
-"""Convolution: windows of the images as the rows of a matrix, and a matrix product."""
+"""Convolution: windows of an image as the columns of a matrix, and a matrix product."""
 
 from __future__ import annotations
 
@@ -51,14 +51,16 @@ def conv2d(
 
 
 def _product(x: Any, weight: Any, kernel: tuple[int, ...], stride: tuple[int, int]) -> Any:
-    """Return the convolution as one matrix product, of a row for each window and a column for each output channel."""
+    """Return the convolution as a matrix product for each image, of a row for each output channel.
+
+    The columns of the other factor are the windows. A row of it holds what lies at one place within each of them; these
+    numbers lie side by side as they do in the image, so they are copied in long runs.
+    """
     windows = ad.sliding_windows(x, kernel, stride)
     m, channels, down, across, *_ = windows.shape
-    # The numbers of all windows at one place within them lie side by side, as they do in the images: such columns are
-    # copied in long runs. Transposed, each row of the matrix is a window.
-    columns = ad.reshape(ad.permute_dims(windows, (1, 4, 5, 0, 2, 3)), (channels * prod(kernel), m * down * across))
-    product = ad.matmul(ad.matrix_transpose(columns), ad.matrix_transpose(ad.flatten(weight, 1)))
-    return ad.permute_dims(ad.reshape(product, (m, down, across, weight.shape[0])), (0, 3, 1, 2))
+    columns = ad.reshape(ad.permute_dims(windows, (0, 1, 4, 5, 2, 3)), (m, channels * prod(kernel), down * across))
+    product = ad.matmul(ad.flatten(weight, 1), columns)
+    return ad.reshape(product, (m, weight.shape[0], down, across))
 
 
 def _part(x: Any, axis: int, index: int, parts: int) -> Any:

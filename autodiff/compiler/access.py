@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from autodiff.compiler.rewriting import needed
-from autodiff.compiler.units import axis_of, is_loop, is_partial, is_product, names, space_of
+from autodiff.compiler.units import axis_of, is_in_place, is_loop, is_partial, is_product, names, space_of
 from autodiff.compiler.views import Index, broadcast, is_free, is_view, read
 from autodiff.graph import Graph, Operation, Value
 
@@ -47,13 +47,16 @@ class Access:
         if axis is None or axis_of(maker) is None:
             return axis is axis_of(maker)
         if is_product(operation):
-            a, b = map(factor, operation.inputs)
-            return a == Factor(value, value.shape, False) and value is not b.stored
+            found = factors(operation)
+            rows = found[0] if operation.primitive.name == "matmul" else found[1]
+            is_alone = sum(factor.stored is value for factor in found) == 1
+            same = value.shape[0] == operation.output.shape[0]
+            return rows.stored is value and is_alone and same and not rows.transposed
         return index[0] == f"i{axis}" and value.shape[0] == operation.output.shape[0]
 
     def _read(self, operation: Operation) -> list[tuple[Value, Index]]:
         if is_product(operation):
-            return [(factor(value).stored, ()) for value in operation.inputs]
+            return [(factor.stored, ()) for factor in factors(operation)]
         if not is_loop(operation):
             return [(self.behind(value), ()) for value in operation.inputs]
         found: list[tuple[Value, Index]] = []
@@ -65,7 +68,7 @@ class Access:
             return "0"
 
         space = space_of(operation)
-        if is_view(operation):
+        if is_view(operation) and is_in_place(operation):
             read(operation, names(space), load)
         else:
             for value in operation.inputs:
@@ -78,7 +81,7 @@ def _materialised(graph: Graph) -> set[int]:
     wanted = {value.id for value in needed(graph)}
     for operation in graph:
         if is_product(operation):
-            wanted |= {factor(v).stored.id for v in operation.inputs}
+            wanted |= {factor.stored.id for factor in factors(operation)}
         elif not is_loop(operation):
             wanted |= {_behind_free_views(v).id for v in operation.inputs}
         if operation.primitive.name == "sliding_windows":  # what they overlap on is read more than once
@@ -96,10 +99,15 @@ class Factor(NamedTuple):
     transposed: bool
 
 
+def factors(operation: Operation) -> list[Factor]:
+    """Return what has to be stored for a product."""
+    return [factor(value) for value in operation.inputs]
+
+
 def factor(value: Value) -> Factor:
     """Return what has to be stored for a factor of a product: an array need not be transposed or reshaped for it."""
     transposed = False
-    while (made_by := value.operation) and made_by.primitive.name == "matrix_transpose":
+    while (made_by := value.operation) and made_by.primitive.name == "matrix_transpose" and len(value.shape) == 2:
         value, transposed = made_by.inputs[0], not transposed
     shape = value.shape
     while (made_by := value.operation) and made_by.primitive.name == "reshape" and made_by.inputs[0].shape:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 from autodiff.compiler.rewriting import Rewriter, is_number, rewritten
 from autodiff.compiler.scalars import is_weak
+from autodiff.compiler.units import is_reduction, reduced_axes
 from autodiff.graph import Graph, Operation, Value
 
 Rule = Callable[[Rewriter, Operation, tuple[Value, ...]], Value | None]
@@ -66,7 +68,38 @@ def plainer_power(rewriter: Rewriter, operation: Operation, inputs: tuple[Value,
     return rewriter.do("sqrt", a) if is_number(exponent, 0.5) else None
 
 
+def small_first(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
+    """a·(b/c) is b·(a/c): where a and c are both smaller than b, which they broadcast to, there is less to divide."""
+    if operation.primitive.name != "multiply":
+        return None
+    for a, quotient in (inputs, inputs[::-1]):
+        made_by = quotient.operation
+        if made_by and made_by.primitive.name == "divide":
+            b, c = made_by.inputs
+            alike = a.shape == c.shape and a.dtype == b.dtype == c.dtype and not any(map(is_weak, (a, b, c)))
+            if alike and prod(a.shape) < prod(b.shape):
+                return rewriter.do("multiply", b, rewriter.do("divide", a, c))
+    return None
+
+
+def rows_first(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
+    """A sum over the rows and over axes behind one that is kept is a sum of the sums over those: each row has its own.
+
+    So the gradient of a bias of channels, and the mean of each, is added up image by image.
+    """
+    if operation.primitive.name not in ("sum", "sum_to") or not is_reduction(operation):
+        return None
+    axes = reduced_axes(operation)
+    kept = [axis for axis in range(len(inputs[0].shape)) if axis not in axes]
+    inner = tuple(axis for axis in axes if kept and axis > kept[0])
+    if 0 not in axes or not inner or prod(inputs[0].shape[axis] for axis in inner) == 1:
+        return None
+    return rewriter.write(
+        operation.primitive, rewriter.do("sum", inputs[0], axis=inner, keepdims=True), **operation.attributes
+    )
+
+
 _NEUTRAL = {"multiply": (1, (0, 1)), "divide": (1, (1,)), "add": (0, (0, 1)), "subtract": (0, (1,))}
 """The number that changes nothing, and the operands that it may be."""
 
-RULES: tuple[Rule, ...] = (mask_of_relu, twice_transposed, plainer_power, nothing_to_do)
+RULES: tuple[Rule, ...] = (mask_of_relu, small_first, rows_first, twice_transposed, plainer_power, nothing_to_do)

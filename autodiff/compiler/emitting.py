@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import prod
 
-from autodiff.compiler.access import factor
 from autodiff.compiler.planning import Plan
+from autodiff.compiler.products import comment, product
 from autodiff.compiler.rewriting import is_number
 from autodiff.compiler.scalars import is_choice, is_weak, literal, text
 from autodiff.compiler.scheduling import Stage
@@ -23,16 +24,22 @@ from autodiff.compiler.units import (
     reduced_axes,
     space_of,
 )
-from autodiff.compiler.views import Index, broadcast, is_view, read
+from autodiff.compiler.views import Index, broadcast, is_tiling, is_view, laid, read
 from autodiff.graph import Operation, Value
 
 HEADER = '''import numpy as np
 
-from autodiff.compiler.runtime import array, erf, part_of, piece, place, sigmoid, softplus, uniform_at
+from autodiff.compiler.runtime import (
+    accumulate, array, erf, exp, lay_windows, part_of, piece, place, plus, sigmoid, softplus, take_windows, tanh,
+    uniform_at,
+)
 from autodiff.kernels.compiled_matmul import product_of_rows
+from autodiff.kernels.compiled_narrow import narrow_product_of_rows
 '''
 
 INDENT = "    "
+FEW = 16
+"""Numbers that are added up in their own precision."""
 LONGEST_PIECE = 8
 """Loops in one function: the compiler takes longer for one long function than for several short ones."""
 
@@ -88,9 +95,10 @@ def emit(plan: Plan, in_place: dict[int, Value]) -> Emitted:
         run.stages.append((step, pieces))
     lines = [HEADER]
     lines += [
-        f"product_{dtype} = product_of_rows[np.dtype('{dtype}')]"
+        f"{kind}product_{dtype} = {kind}product_of_rows[np.dtype('{dtype}')]"
         for dtype in FLOATS
-        if any(f"product_{dtype}(" in body for body in bodies)
+        for kind in ("", "narrow_")
+        if any(f" {kind}product_{dtype}(" in body for body in bodies)
     ]
     lines += [f"\n\n@piece\ndef {name}(part, parts, memory):\n{body}" for body, name in bodies.items()]
     return Emitted("\n".join(lines) + "\n", "\n".join(_listing(steps)) + "\n", steps)
@@ -165,22 +173,7 @@ class _Writer:
         return [f"lo, hi = part_of({length}, part, parts)", *lines]
 
     def _product(self, unit: Product) -> list[str]:
-        factors = []
-        for value in unit.operation.inputs:
-            stored, shape, transposed = factor(value)
-            reshaped = "" if stored.shape == shape else f".reshape({shape})"
-            factors.append(self._name(stored) + reshaped + (".T" if transposed else ""))
-        out = unit.operation.output
-        a, b, c, comment = *factors, self._name(out), _comment(unit.operation)
-        if is_partial(unit.operation):
-            n, k = out.shape[0], unit.operation.inputs[0].shape[1]
-            return [
-                f"for i in range(part * {n} // parts, (part + 1) * {n} // parts):  # {comment}",
-                f"{INDENT}first, last = part_of({k}, i, {n})",
-                f"{INDENT}product_{out.dtype.name}({a}[:, first:last], {b}[first:last], {c}[i], 0, {out.shape[1]})",
-            ]
-        rows = "lo, hi" if self._is_shared and axis_of(unit.operation) is not None else f"0, {out.shape[0]}"
-        return [f"product_{out.dtype.name}({a}, {b}, {c}, {rows})  # {comment}"]
+        return product(unit.operation, self._name, self._new, self._is_shared)
 
     def _loop(self, unit: Loop) -> list[str]:
         """Write a loop: what comes before it, the nest with its body, and what comes after."""
@@ -205,6 +198,9 @@ class _Writer:
     def _element(self, operation: Operation, counters: Index) -> list[str]:
         """Write what an element-wise operation does to one element."""
         out, lines = operation.output, []
+        if is_tiling(operation):
+            lines.append(f"{self._place(out, laid(operation, counters))} = {self._load(operation.inputs[0], counters)}")
+            return [f"{lines[0]}  # {comment(operation)}"]
         if is_view(operation):
             expression = read(operation, counters, self._load)
         else:
@@ -215,7 +211,7 @@ class _Writer:
                     operands[i] = name
             expression = text(operation, operands)
         register = self._registers[out.id] = self._new("t")
-        lines.append(f"{register} = {expression}  # {_comment(operation)}")
+        lines.append(f"{register} = {expression}  # {comment(operation)}")
         if out.id in self._plan.stored:
             lines.append(f"{self._place(out, counters)} = {register}")
         return lines
@@ -229,7 +225,7 @@ class _Writer:
         body: list[str],
         after: list[list[str]],
     ) -> None:
-        """Write a reduction: a sum in double precision, as NumPy's pairwise sums come near it."""
+        """Write a reduction: a sum of many numbers in double precision, as NumPy's pairwise sums come near it."""
         (a,), out = operation.inputs, operation.output
         axes = reduced_axes(operation)
         kept = len(counters) - len(axes)
@@ -237,17 +233,21 @@ class _Writer:
         number = self._load(a, counters)
         is_sum = operation.primitive.name in ("sum", "sum_to")
         start = {"max": "-np.inf", "min": "np.inf"}.get(operation.primitive.name, "0.0")
-        type_ = "np.float64" if is_sum else f"np.{out.dtype.name}"
+        terms = prod(operation.inputs[0].shape) // prod(out.shape)
+        type_ = "np.float64" if is_sum and terms > FEW else f"np.{out.dtype.name}"
         total = self._new("s")
         target = self._place(out, own)
         if axes == tuple(range(kept, len(counters))):  # the innermost: one number, kept in a register
-            before[kept].append(f"{total} = {type_}({start})  # {_comment(operation)}")
+            before[kept].append(f"{total} = {type_}({start})  # {comment(operation)}")
+            if "[" in number:
+                body.append(f"{(name := self._new('t'))} = {number}")
+                number = name
             body.append(_accumulate(operation, total, number))
             after[kept].insert(0, f"{target} = {total}")
             return
         shape = ", ".join(map(str, out.shape))
         made = f"np.zeros(({shape},), {type_})" if is_sum else f"np.full(({shape},), {type_}({start}))"
-        before[0].append(f"{total} = {made}  # {_comment(operation)}")
+        before[0].append(f"{total} = {made}  # {comment(operation)}")
         at = f"{total}[{', '.join(own) or '0'}]"
         body.append(_accumulate(operation, at, number))
         lines = [f"{target} = {at}"]
@@ -307,15 +307,9 @@ def _own_index(operation: Operation, counters: Index, axes: tuple[int, ...]) -> 
 
 def _accumulate(operation: Operation, total: str, number: str) -> str:
     if operation.primitive.name in ("sum", "sum_to"):
-        return f"{total} += {number}"
+        return f"{total} {f'+= {number}' if '[' in total else f'= plus({total}, {number})'}"
     sign = ">" if operation.primitive.name == "max" else "<"
     return f"{total} = {number} if {number} {sign} {total} or {number} != {number} else {total}"
-
-
-def _comment(operation: Operation) -> str:
-    """Say what a line computes: the operation, and the shape that it gives."""
-    name = operation.output.name
-    return f"{operation.primitive.name}{operation.output.shape}{f' {name!a}' if name else ''}"
 
 
 def _shown(value: Value) -> str:

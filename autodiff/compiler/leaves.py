@@ -27,6 +27,8 @@ class Leaves:
         values = [v for v in graph.values if v.operation is None and not is_number(v)]
         self.values = sorted(values, key=lambda v: v.id not in self.targets)
         """In the order in which they are taken: first those that are assigned, since others may lie in their memory."""
+        self._kinds = [None if is_weak(v) else (v.shape, v.dtype) for v in self.values]
+        """Shape and dtype of those that are arrays."""
         self._given: list[Array | None] = [None] * len(values)
         """What each was in the call before, if that is used where it is."""
         self._spans: dict[int, tuple[int, int]] = {}
@@ -51,13 +53,13 @@ class Leaves:
             array[...] = self._places[value]
 
     def _take(self, i: int, array: Array) -> None:
-        value = self.values[i]
-        if is_weak(value):
+        value, kind = self.values[i], self._kinds[i]
+        if kind is None:
             self._given[i] = array
             self._places.put(value.id, array)
             return
         array = np.asarray(array)  # a NumPy scalar has no address that would last
-        if array.shape != value.shape or array.dtype != value.dtype:
+        if (array.shape, array.dtype) != kind:
             raise MisfitError(f"{array.dtype}{array.shape} in the place of {value!r}")
         if value.id in self.targets:
             self._take_target(i, value, array)
@@ -88,9 +90,13 @@ class Leaves:
 
     def _is_written_to(self, start: int, size: int) -> bool:
         """Whether something that is assigned lies in a piece of memory."""
-        return any(start < its_end and its_start < start + size for its_start, its_end in self._spans.values())
+        for its_start, its_end in self._spans.values():  # noqa: SIM110, for a generator takes twice as long
+            if start < its_end and its_start < start + size:
+                return True
+        return False
 
 
 def is_plain(array: np.ndarray) -> bool:
     """Whether emitted code can work on an array where it is."""
-    return array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
+    flags = array.flags
+    return flags.c_contiguous and flags.aligned and array.dtype.isnative

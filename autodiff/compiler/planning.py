@@ -8,7 +8,7 @@ from typing import NamedTuple
 from autodiff.compiler.access import Access
 from autodiff.compiler.rewriting import needed
 from autodiff.compiler.scheduling import Stage, schedule, units_of
-from autodiff.compiler.units import Loop, Unit, is_reduction, operations_of
+from autodiff.compiler.units import Loop, Unit, is_in_place, operations_of
 from autodiff.compiler.views import Index
 from autodiff.graph import Graph, Operation, Value
 
@@ -46,7 +46,7 @@ class Plan:
         stored = {value.id for value in needed(self.graph)}
         for unit in (unit for step in self.steps for unit in units_of(step)):
             operations = operations_of(unit)
-            own = {op.output.id for op in operations if not is_reduction(op)} if isinstance(unit, Loop) else set()
-            stored |= {op.output.id for op in operations if not isinstance(unit, Loop) or is_reduction(op)}
+            own = {op.output.id for op in operations if is_in_place(op)} if isinstance(unit, Loop) else set()
+            stored |= {op.output.id for op in operations if not isinstance(unit, Loop) or not is_in_place(op)}
             stored |= {v.id for op in operations for v, _ in self.access.reads(op) if v.id not in own}
         return stored

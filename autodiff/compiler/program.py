@@ -14,6 +14,7 @@ from autodiff.compiler import machine, store
 from autodiff.compiler.algebra import algebra
 from autodiff.compiler.common import common_subexpressions
 from autodiff.compiler.constants import constants
+from autodiff.compiler.convolutions import convolutions
 from autodiff.compiler.dead_code import dead_code
 from autodiff.compiler.emitting import Run, emit
 from autodiff.compiler.leaves import Leaves
@@ -25,7 +26,8 @@ from autodiff.compiler.rewriting import needed
 from autodiff.compiler.scalars import is_weak
 from autodiff.compiler.scheduling import Stage, units_of
 from autodiff.compiler.splitting import splitting
-from autodiff.compiler.units import Call, Loop, Product, is_reduction, names
+from autodiff.compiler.tiles import tiles
+from autodiff.compiler.units import Call, Loop, Product, is_in_place, names
 from autodiff.graph import Graph, Operation, Value
 from autodiff.tape import Array
 
@@ -34,7 +36,9 @@ PASSES: dict[str, Callable[[Graph], Graph]] = {
     "lowering": lowering,
     "constants": constants,
     "algebra": algebra,
+    "tiles": tiles,
     "common_subexpressions": common_subexpressions,
+    "convolutions": convolutions,
     "splitting": splitting,
 }
 """What is done to a graph before it is compiled, in this order; any of them may be left out."""
@@ -225,7 +229,7 @@ def _written_over(plan: Plan) -> dict[int, Value]:
     made_by: dict[int, tuple[int, int, Loop]] = {}
     read_by: dict[int, list[tuple[int, int, object, bool]]] = {}
     for turn, (moment, unit, operation, reads) in enumerate(plan.moments()):
-        if isinstance(unit, Loop) and not is_reduction(operation):
+        if isinstance(unit, Loop) and is_in_place(operation):
             made_by[operation.output.id] = turn, moment, unit
         for value, index in reads:
             in_step = isinstance(unit, Loop) and index == names(unit.space)

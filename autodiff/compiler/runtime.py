@@ -15,9 +15,15 @@ from numba.extending import intrinsic
 from autodiff.kernels.cache import SealedCache
 from autodiff.kernels.compiled_matmul import limits_of_part
 from autodiff.kernels.compiled_random import uniform_at
+from autodiff.kernels.compiled_windows import lay_windows_on_image as lay_windows
+from autodiff.kernels.compiled_windows import take_windows_of_image as take_windows
+from autodiff.kernels.exponentials import exp, tanh
 from autodiff.kernels.specialised import compiled
 
-__all__ = ["array", "erf", "part_of", "piece", "place", "sigmoid", "softplus", "uniform_at"]
+__all__ = [
+    "accumulate", "array", "erf", "exp", "lay_windows", "part_of", "piece", "place", "plus", "sigmoid", "softplus",
+    "take_windows", "tanh", "uniform_at",
+]  # fmt: skip
 
 GRAIN = 16
 """Rows or columns that are not parted: whole tiles of the matrix product, and a cache line of float32."""
@@ -73,10 +79,33 @@ def place(index: int, n: int, out_of_range: Any) -> int:
     return index
 
 
+def _plus(typing: Any, total: Any, number: Any) -> Any:
+    """`plus(total, number)` is their sum, in the total's precision; in a loop numbers may be added in another order.
+
+    Without that leave each sum would wait for the one before; with it a loop keeps as many as a vector has lanes.
+    """
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        return builder.fadd(arguments[0], context.cast(builder, arguments[1], number, total), flags=["reassoc"])
+
+    return total(total, number), generate
+
+
+plus: Any = intrinsic(_plus)
+
+
+@compiled
+def accumulate(part: Any, total: Any) -> None:
+    """Add an array to another, both C-contiguous."""
+    part, total = part.reshape(-1), total.reshape(-1)
+    for i in range(len(total)):
+        total[i] += part[i]
+
+
 @compiled
 def sigmoid(a: float) -> float:
     """1 / (1 + e⁻ᵃ), without overflow."""
-    decay = np.exp(-np.abs(a))
+    decay = exp(-np.abs(a))
     one = type(a)(1)
     return (one if a >= 0 else decay) / (one + decay)
 
@@ -84,7 +113,7 @@ def sigmoid(a: float) -> float:
 @compiled
 def softplus(a: float) -> float:
     """log(1 + eᵃ), without overflow."""
-    return np.maximum(a, type(a)(0)) + np.log1p(np.exp(-np.abs(a)))
+    return np.maximum(a, type(a)(0)) + np.log1p(exp(-np.abs(a)))
 
 
 @compiled

@@ -22,9 +22,9 @@ from autodiff.compiler.units import (
     Product,
     Unit,
     axis_of,
+    is_in_place,
     is_loop,
     is_product,
-    is_reduction,
     names,
     operations_of,
     space_of,
@@ -154,6 +154,6 @@ def _fits(operation: Operation, axis: int | None, loop: Loop, access: Access) ->
         return False
     made = {op.output.id: op for op in loop.operations}
     return all(
-        value.id not in made or (index == names(loop.space) and not is_reduction(made[value.id]))
+        value.id not in made or (index == names(loop.space) and is_in_place(made[value.id]))
         for value, index in access.reads(operation)
     )

@@ -38,13 +38,17 @@ def splitting(graph: Graph) -> Graph:
         is_own = W.id in updated and W.operation is None and sum(value is W for value in factors) == 1
         if not (is_own and pays(a.shape[0], W)):
             return None
-        parts = rewriter.write(PARTIAL_PRODUCTS, *inputs)
-        total = rewriter.do("getitem", parts, index=0)
-        for i in range(1, PARTS):
-            total = rewriter.do("add", total, rewriter.do("getitem", parts, index=i))
-        return total
+        return total(rewriter, rewriter.write(PARTIAL_PRODUCTS, *inputs))
 
     return rewritten(graph, split)
+
+
+def total(rewriter: Rewriter, parts: Value) -> Value:
+    """Write the sum of parts (PARTS, …), one after the other."""
+    found = rewriter.do("getitem", parts, index=0)
+    for i in range(1, PARTS):
+        found = rewriter.do("add", found, rewriter.do("getitem", parts, index=i))
+    return found
 
 
 def pays(m: int, W: Value) -> bool:

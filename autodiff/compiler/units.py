@@ -9,10 +9,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autodiff.compiler.scalars import is_elementwise
-from autodiff.compiler.views import Index, is_view
+from autodiff.compiler.views import Index, is_tiling, is_view
 from autodiff.graph import Operation
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_OF_THE_COMPILER = ("partial_products", "partial_gradients", "convolution", "images")
+"""Products that only its passes write."""
 REDUCTIONS = ("sum", "max", "min", "sum_to")
 WORK_OF_AN_ELEMENT = 30
 """What an element-wise operation costs, in multiplications of a matrix product."""
@@ -54,9 +56,13 @@ def operations_of(unit: Unit) -> list[Operation]:
 
 def work_of(operation: Operation) -> int:
     """Return how much there is to compute, in multiplications of a matrix product."""
+    name, (a, *_), out = operation.primitive.name, operation.inputs or (operation.output,), operation.output
+    if name == "partial_gradients":  # each number of dZ meets each row of the columns
+        return prod(operation.inputs[1].shape) * out.shape[1]
+    if name == "images":
+        return prod(operation.inputs[1].shape) * a.shape[0]
     if is_product(operation):
-        (m, k), n = operation.inputs[0].shape, operation.output.shape[-1]
-        return m * k * n
+        return prod(out.shape) * a.shape[-1]
     return prod(space_of(operation)) * WORK_OF_AN_ELEMENT
 
 
@@ -67,7 +73,7 @@ def names(space: tuple[int, ...]) -> Index:
 
 def space_of(operation: Operation) -> tuple[int, ...]:
     """Return the shape that the loop of an operation goes over."""
-    return operation.inputs[0].shape if is_reduction(operation) else operation.output.shape
+    return operation.output.shape if is_in_place(operation) else operation.inputs[0].shape
 
 
 def axis_of(operation: Operation) -> int | None:
@@ -78,6 +84,11 @@ def axis_of(operation: Operation) -> int | None:
     if not is_reduction(operation):
         return 0
     return next(axis for axis in range(len(space_of(operation))) if axis not in reduced_axes(operation))
+
+
+def is_in_place(operation: Operation) -> bool:
+    """Whether the result of an operation is at the element where a loop stands: no reduction, nor windows to lay."""
+    return not is_reduction(operation) and not is_tiling(operation)
 
 
 def is_reduction(operation: Operation) -> bool:
@@ -99,8 +110,8 @@ def reduced_axes(operation: Operation) -> tuple[int, ...]:
 
 
 def is_product(operation: Operation) -> bool:
-    """Whether an operation is a product of two matrices, of a type that the kernels know."""
-    if is_partial(operation):
+    """Whether an operation is a product of two matrices, or of stacks with windows, of a type that the kernels know."""
+    if operation.primitive.name in _OF_THE_COMPILER:
         return True
     values = (*operation.inputs, operation.output)
     if operation.primitive.name != "matmul":
@@ -111,7 +122,7 @@ def is_product(operation: Operation) -> bool:
 
 def is_partial(operation: Operation) -> bool:
     """Whether an operation is a product split along the axis that is summed over: its parts are still to be added."""
-    return operation.primitive.name == "partial_products"
+    return operation.primitive.name in ("partial_products", "partial_gradients")
 
 
 def is_loop(operation: Operation) -> bool:

@@ -36,6 +36,25 @@ def is_free(operation: Operation) -> bool:
     return operation.primitive.name in _FREE and is_view(operation)
 
 
+def is_tiling(operation: Operation) -> bool:
+    """Whether an operation lays windows side by side, so that they cover rows of images and nothing else."""
+    if operation.primitive.name != "add_windows":
+        return False
+    (g,), shape, steps = operation.inputs, operation.output.shape, _steps(operation)
+    first = len(shape) - len(steps)
+    window, places = g.shape[len(shape) :], g.shape[first : len(shape)]
+    covered = tuple(step * n for step, n in zip(steps, places, strict=True))
+    return first > 0 and tuple(window) == steps and covered == shape[first:] and 0 not in shape
+
+
+def laid(operation: Operation, index: Index) -> Index:
+    """Return where the element of a window at an index lies, for windows side by side."""
+    ndim, steps = len(operation.output.shape), _steps(operation)
+    first = ndim - len(steps)
+    places = zip(index[first:ndim], steps, index[ndim:], strict=True)
+    return (*index[:first], *(f"{_signed(i)} * {step} + {_signed(offset)}" for i, step, offset in places))
+
+
 def read(operation: Operation, index: Index, load: Load) -> str:
     """Write the element of a view in terms of its operands' elements."""
     return _READERS[operation.primitive.name](operation, index, load)

@@ -9,6 +9,7 @@ Each entry of the result is one sum, in the order of the shared axis, whichever 
 computes it. So the bits of the result do not depend on the number of threads.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from autodiff.kernels.simd import (
     DEPTH,
     ROWS,
     SHORT,
-    VECTOR_BYTES,
     VECTORS,
     copying_tile_of_1,
     copying_tile_of_2,
@@ -38,6 +38,7 @@ from autodiff.kernels.simd import (
 )
 from autodiff.kernels.specialised import Specialised, compiled
 from autodiff.kernels.team import team
+from autodiff.kernels.vectors import VECTOR_BYTES
 
 LYING_FROM = 32
 """Length of the sums from which it pays to compute a narrow result lying down."""
@@ -80,15 +81,17 @@ def matmul(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 
 
 def _stacked(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """The product of stacks of matrices, one matrix after the other."""
+    """The product of stacks of matrices, of as many as there are shared among threads."""
     (*a_batch, m, k), (*b_batch, k_too, n) = a.shape, b.shape
     if k != k_too:
         raise ValueError(f"matmul of {a.shape} and {b.shape}: the inner lengths {k} and {k_too} differ")
     batch = np.broadcast_shapes(tuple(a_batch), tuple(b_batch))
     a, b = np.broadcast_to(a, (*batch, m, k)), np.broadcast_to(b, (*batch, k, n))
     out = np.empty((*batch, m, n), a.dtype)
-    for i in np.ndindex(batch):
-        out[i] = matmul(a[i], b[i])
+    count, work = math.prod(batch), out.size * k
+    given = a.reshape(count, m, k), b.reshape(count, k, n), out.reshape(count, m, n)
+    if work < PARALLEL_FROM or not team.share(work * LATE, products_by_team[a.dtype], *given, team.size):
+        products[a.dtype](*given, 0, count)
     return out
 
 
@@ -208,12 +211,33 @@ def _product_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
         _product_of_these(a, b, c, top, bottom, left, right)
 
 
-class _ByTeam(Specialised):
-    """`product_by_team[dtype](a, b, c, parts)` writes a·b over c, in so many parts, which the threads share."""
+def _products(a: Any, b: Any, c: Any, first: int, last: int) -> None:
+    m, n = c.shape[1:]
+    for i in range(first, last):
+        _product_of_these(a[i], b[i], c[i], 0, m, 0, n)
+
+
+def _products_by_team(a: Any, b: Any, c: Any, parts: int) -> None:
+    m, n = c.shape[1:]
+    for part in prange(parts):
+        first, last = limits_of_part(part, parts, len(c), 1)
+        for i in range(first, last):
+            _product_of_these(a[i], b[i], c[i], 0, m, 0, n)
+
+
+class _OfProducts(Specialised):
+    """A kernel that calls the product by its name."""
 
     def __missing__(self, dtype: np.dtype[Any]) -> Any:
         _linked[dtype]  # its name must be known before anything refers to it
         return super().__missing__(dtype)
 
 
-product_by_team = _ByTeam(_product_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)
+product_by_team = _OfProducts(_product_by_team, inputs=2, limits=1, ndim=2, layout="A", parallel=True)
+"""`product_by_team[dtype](a, b, c, parts)` writes a·b over c, in so many parts, which the threads share."""
+
+products = _OfProducts(_products, inputs=2, limits=2, ndim=3, layout="A")
+"""`products[dtype](a, b, c, first, last)` writes a·b over c for stacks of matrices, from the first to the last."""
+
+products_by_team = _OfProducts(_products_by_team, inputs=2, limits=1, ndim=3, layout="A", parallel=True)
+"""`products_by_team[dtype](a, b, c, parts)` does so for all, in so many parts, which the threads share."""

@@ -12,8 +12,9 @@ from numba import prange
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from autodiff.kernels.simd import ROWS, VECTOR_BYTES, VECTORS
+from autodiff.kernels.simd import ROWS, VECTORS
 from autodiff.kernels.specialised import compiled
+from autodiff.kernels.vectors import VECTOR_BYTES
 
 _LANES = VECTOR_BYTES // 4
 _STEPS = 20_000

@@ -15,21 +15,17 @@ keeps a tile of an array in registers by itself, so these loops are written in L
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-from llvmlite import binding, ir
-from numba.core import cgutils, config, types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-_by_user: str | None = getattr(config, "CPU_FEATURES", None)  # NUMBA_CPU_FEATURES
-_features = (binding.get_host_cpu_features().flatten() if _by_user is None else _by_user).split(",")
+from autodiff.kernels.vectors import FEATURES, VECTOR_BYTES, Matrix, int32, int64, new_sum
 
-VECTOR_BYTES = 64 if "+avx512f" in _features else 32 if "+avx2" in _features else 16
-"""Bytes of a vector register."""
-
-_REGISTERS = 32 if "+avx512f" in _features or "+neon" in _features else 16
+_REGISTERS = 32 if "+avx512f" in FEATURES or "+neon" in FEATURES else 16
 
 ROWS, VECTORS = (8, 3) if _REGISTERS == 32 else (6, 2)
 """The largest tile. Its ROWS · VECTORS sums with a row of B and an entry of A fill the registers, the addresses of ROWS
@@ -41,107 +37,12 @@ SHORT = ROWS // 2
 DEPTH = 170
 """Rows of B in a panel, at most. With VECTORS vectors in each it then fills two thirds of a cache of 48 kB."""
 
-_new_sum: Any = cgutils.alloca_once
-"""Room for a vector, which the compiler makes a register."""
-
-_int32, _int64 = ir.IntType(32), ir.IntType(64)
-_address = ir.IntType(8).as_pointer()
-
-
-class _Matrix:
-    """Rows of numbers in memory, addressed by row and column.
-
-    The numbers of a row must lie side by side wherever a vector of them is loaded or stored.
-    """
-
-    def __init__(
-        self, builder: ir.IRBuilder, start: ir.Value, strides: Sequence[ir.Value], scalar: ir.Type, itemsize: int
-    ) -> None:
-        self._builder = builder
-        self._start = builder.inttoptr(start, _address)
-        self.strides = strides
-        self.scalar = scalar
-        self.itemsize = itemsize
-        self.lanes = VECTOR_BYTES // itemsize
-        self.vector = ir.VectorType(scalar, self.lanes)
-        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
-        self.shape: list[ir.Value] = []
-
-    @classmethod
-    def of(cls, context: Any, builder: ir.IRBuilder, array_type: types.Array, value: ir.Value) -> _Matrix:
-        """An argument of an intrinsic: an array of two axes."""
-        array = context.make_array(array_type)(context, builder, value)
-        strides = [builder.extract_value(array.strides, axis) for axis in (0, 1)]
-        scalar = context.get_data_type(array_type.dtype)
-        matrix = cls(builder, builder.ptrtoint(array.data, _int64), strides, scalar, context.get_abi_sizeof(scalar))
-        matrix.shape = [builder.extract_value(array.shape, axis) for axis in (0, 1)]
-        return matrix
-
-    def row(self, i: ir.Value) -> ir.Value:
-        """The address of a row."""
-        return self._builder.gep(self._start, [self._builder.mul(i, self.strides[0])])
-
-    def rows(self, first: ir.Value, count: int, bottom: ir.Value) -> list[ir.Value]:
-        """The addresses of consecutive rows; from the bottom on, the last row above it again.
-
-        The edge then needs no code of its own: its tile computes and stores the last row more than once.
-        """
-        builder = self._builder
-        last = builder.sub(bottom, _int64(1))
-        numbers = [builder.add(first, _int64(i)) for i in range(count)]
-        return [self.row(builder.select(builder.icmp_signed("<", i, last), i, last)) for i in numbers]
-
-    def repeated(self, row: ir.Value, column: ir.Value) -> ir.Value:
-        """A vector that holds one entry in every lane."""
-        address = self._builder.gep(row, [self._builder.mul(column, self.strides[1])])
-        entry = self._builder.load(self._builder.bitcast(address, self.scalar.as_pointer()), align=1)
-        return _repeat(self._builder, entry, self.lanes)
-
-    def before(self, right: ir.Value, column: ir.Value) -> ir.Value:
-        """Which lanes of the vector that starts at a column are left of another column."""
-        builder = self._builder
-        left = builder.sub(right, column)
-        left = builder.select(builder.icmp_signed("<", left, _int64(self.lanes)), left, _int64(self.lanes))
-        lanes = ir.Constant(ir.VectorType(_int32, self.lanes), list(range(self.lanes)))
-        return builder.icmp_signed("<", lanes, _repeat(builder, builder.trunc(left, _int32), self.lanes))
-
-    def load(self, row: ir.Value, column: ir.Value, mask: ir.Value | None = None) -> ir.Value:
-        """The vector of a row that starts at a column; zero outside the mask, where nothing is read."""
-        pointer = self._vector_at(row, column)
-        if mask is None:
-            return self._builder.load(pointer, align=1)
-        return self._masked("load", self.vector, [pointer, _int32(1), mask, self.zero])
-
-    def store(self, vector: ir.Value, row: ir.Value, column: ir.Value, mask: ir.Value | None = None) -> None:
-        """Write a vector where `load` would read it."""
-        pointer = self._vector_at(row, column)
-        if mask is None:
-            self._builder.store(vector, pointer, align=1)
-        else:
-            self._masked("store", ir.VoidType(), [vector, pointer, _int32(1), mask])
-
-    def _vector_at(self, row: ir.Value, column: ir.Value) -> ir.Value:
-        address = self._builder.gep(row, [self._builder.mul(column, _int64(self.itemsize))])
-        return self._builder.bitcast(address, self.vector.as_pointer())
-
-    def _masked(self, operation: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
-        name = f"llvm.masked.{operation}.v{self.lanes}f{8 * self.itemsize}.p0"
-        signature = ir.FunctionType(result, [argument.type for argument in arguments])
-        function = self._builder.module.declare_intrinsic(name, fnty=signature)
-        return self._builder.call(function, arguments)
-
-
-def _repeat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
-    nothing = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
-    zeros = ir.Constant(ir.VectorType(_int32, lanes), [0] * lanes)
-    return builder.shuffle_vector(builder.insert_element(nothing, scalar, _int32(0)), nothing, zeros)
-
 
 def _lanes_of(typing: Any, array: types.Array) -> tuple[Any, Callable[..., ir.Value]]:
     """`lanes_of(array)` is how many of its numbers fit a vector; to the compiler it is a constant."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        return _int64(VECTOR_BYTES // context.get_abi_sizeof(context.get_data_type(array.dtype)))
+        return int64(VECTOR_BYTES // context.get_abi_sizeof(context.get_data_type(array.dtype)))
 
     return types.int64(array), generate
 
@@ -152,8 +53,8 @@ def _room_for_panel(typing: Any) -> tuple[Any, Callable[..., ir.Value]]:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         room = ir.ArrayType(ir.IntType(8), (DEPTH * VECTORS + 1) * VECTOR_BYTES)
         with builder.goto_entry_block():
-            start = builder.ptrtoint(builder.alloca(room), _int64)
-        return builder.and_(builder.add(start, _int64(VECTOR_BYTES - 1)), _int64(-VECTOR_BYTES))
+            start = builder.ptrtoint(builder.alloca(room), int64)
+        return builder.and_(builder.add(start, int64(VECTOR_BYTES - 1)), int64(-VECTOR_BYTES))
 
     return types.int64(), generate
 
@@ -186,14 +87,14 @@ def _register_tile(rows: int, vectors: int, copies: bool) -> Any:
     ) -> tuple[Any, Callable[..., ir.Value]]:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
             a_, b_, panel, c_, i, bottom, j, right, start, stop = arguments
-            A, B, C = (_Matrix.of(context, builder, kind, x) for kind, x in ((a, a_), (b, b_), (c, c_)))
-            P = _Matrix(builder, panel, (_int64(vectors * VECTOR_BYTES), C.strides[1]), C.scalar, C.itemsize)
-            columns = [_int64(v * C.lanes) for v in range(vectors)]
+            A, B, C = (Matrix.of(context, builder, kind, x) for kind, x in ((a, a_), (b, b_), (c, c_)))
+            P = Matrix(builder, panel, (int64(vectors * VECTOR_BYTES), C.strides[1]), C.scalar, C.itemsize)
+            columns = [int64(v * C.lanes) for v in range(vectors)]
             there = [builder.add(j, column) for column in columns]
             masks = [None] * (vectors - 1) + [C.before(right, there[-1])]
             a_rows, c_rows = A.rows(i, rows, bottom), C.rows(i, rows, bottom)
-            sums = [[_new_sum(builder, C.vector) for _ in columns] for _ in range(rows)]
-            with builder.if_else(builder.icmp_signed("==", start, _int64(0))) as (fresh, going_on):
+            sums = [[new_sum(builder, C.vector) for _ in columns] for _ in range(rows)]
+            with builder.if_else(builder.icmp_signed("==", start, int64(0))) as (fresh, going_on):
                 with fresh:
                     for total in chain.from_iterable(sums):
                         builder.store(C.zero, total)
@@ -247,13 +148,13 @@ def _transpose_block(
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         source_, i, j, target, step, bottom, right = arguments
-        S = _Matrix.of(context, builder, source, source_)
-        T = _Matrix(builder, target, (step, S.strides[1]), S.scalar, S.itemsize)
+        S = Matrix.of(context, builder, source, source_)
+        T = Matrix(builder, target, (step, S.strides[1]), S.scalar, S.itemsize)
         lanes = S.lanes
         mask = S.before(S.shape[1], j)
         block = [S.load(row, j, mask) for row in S.rows(i, lanes, S.shape[0])]
         deck = [lane + half for lane in range(lanes) for half in (0, lanes)]
-        riffles = [ir.Constant(ir.VectorType(_int32, lanes), part) for part in (deck[:lanes], deck[lanes:])]
+        riffles = [ir.Constant(ir.VectorType(int32, lanes), part) for part in (deck[:lanes], deck[lanes:])]
         for _ in range(lanes.bit_length() - 1):
             pairs = zip(block[: lanes // 2], block[lanes // 2 :], strict=True)
             block = [builder.shuffle_vector(x, y, half) for x, y in pairs for half in riffles]

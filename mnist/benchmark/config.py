@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mnist.contestants import ENTRIES, threads
+from mnist.contestants.architecture import NetworkName
 from mnist.contestants.problem import OptimizerName, Problem
 from mnist.data import CLASSES, PIXELS, Name
 from mnist.errors import UserError
@@ -16,11 +17,16 @@ ContestantName = Literal[
 ]
 Sweep = Literal["batch", "width", "depth"]
 
-NETWORKS: tuple[tuple[tuple[int, ...], OptimizerName], ...] = (
-    ((PIXELS, 10, CLASSES), "sgd"),
-    ((PIXELS, 128, 64, CLASSES), "sgd"),
-    ((PIXELS, 512, 256, CLASSES), "adam"),
+NETWORKS: tuple[tuple[NetworkName, tuple[int, ...], OptimizerName], ...] = (
+    ("mlp", (PIXELS, 10, CLASSES), "sgd"),
+    ("mlp", (PIXELS, 128, 64, CLASSES), "sgd"),
+    ("mlp", (PIXELS, 512, 256, CLASSES), "adam"),
+    ("lenet", (PIXELS, CLASSES), "sgd"),
 )
+USUAL = (PIXELS, 128, 64, CLASSES)
+"""What is timed of an mlp if nothing says what, ..."""
+RACED = (PIXELS, 512, 256, CLASSES)
+"""... and what is trained to an accuracy."""
 SIZES: dict[Sweep, tuple[int, ...]] = {
     "batch": (16, 64, 256, 1024, 4096),
     "width": (32, 64, 128, 256, 512, 1024, 2048),
@@ -34,11 +40,13 @@ NARROW = 32
 class BenchmarkConfig:
     """Time a training step, forward, backward and update, in float32: this engine, NumPy by hand and other libraries.
 
-    Without flags: three networks at batch 64, with every library that is installed.
+    Without flags: three perceptrons and LeNet at batch 64, with every library that is installed.
     """
 
+    network: NetworkName = "mlp"
+    """lenet is timed alone; its derivation by hand in NumPy takes no part."""
     layers: tuple[int, ...] | None = None
-    """Widths of the layers of one network, such as 784 128 64 10, instead of the three."""
+    """Widths of the layers of one mlp, such as 784 128 64 10, instead of all."""
     optimizer: OptimizerName | None = None
     """What moves it; by default sgd, and adam with --to-accuracy."""
     batch_size: int = 64
@@ -96,6 +104,10 @@ class BenchmarkConfig:
         for flag in ("sizes", "plot"):
             if getattr(self, flag) and not self.sweep:
                 raise UserError(f"--{flag} is for --sweep; say which")
+        if self.network != "mlp" and self.layers:
+            raise UserError(f"--network {self.network}: has layers of its own; leave out --layers")
+        if self.sweep in ("width", "depth") and self.network != "mlp":
+            raise UserError(f"--sweep {self.sweep}: makes the networks; leave out --network")
         if self.sweep in ("width", "depth") and self.layers:
             raise UserError(f"--sweep {self.sweep}: makes the networks; leave out --layers")
         if self.to_accuracy is not None:
@@ -109,28 +121,32 @@ class BenchmarkConfig:
         """What steps are timed of."""
         if self.sweep:
             return [self._problem_of(size) for size in self.swept]
-        if self.layers or self.optimizer:
-            return [self._problem(self.layers or NETWORKS[1][0], self.optimizer or "sgd")]
-        return [self._problem(layers, optimizer) for layers, optimizer in NETWORKS]
+        if self.layers or self.optimizer or self.network != "mlp":
+            return [self._problem(self._layers(USUAL), self.optimizer or "sgd")]
+        return [Problem(layers, how, self.batch_size, self.seed, network) for network, layers, how in NETWORKS]
 
     @property
     def raced(self) -> Problem:
         """What is trained to an accuracy."""
-        return self._problem(self.layers or NETWORKS[2][0], self.optimizer or "adam")
+        return self._problem(self._layers(RACED), self.optimizer or "adam")
 
     @property
     def swept(self) -> tuple[int, ...]:
         """The values of the sweep."""
         return self.sizes or SIZES[self.sweep] if self.sweep else ()
 
-    def _problem(self, layers: tuple[int, ...], optimizer: OptimizerName) -> Problem:
-        return Problem(layers, optimizer, self.batch_size, self.seed)
+    def _problem(self, layers: tuple[int, ...], optimizer: OptimizerName, batch_size: int | None = None) -> Problem:
+        return Problem(layers, optimizer, batch_size or self.batch_size, self.seed, self.network)
+
+    def _layers(self, usual: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the widths that are asked for, or the usual ones."""
+        return self.layers or (usual if self.network == "mlp" else (PIXELS, CLASSES))
 
     def _problem_of(self, size: int) -> Problem:
         """Return the problem of one value of the sweep."""
         optimizer = self.optimizer or "sgd"
         if self.sweep == "batch":
-            return Problem(self.layers or NETWORKS[1][0], optimizer, size, self.seed)
+            return self._problem(self._layers(USUAL), optimizer, size)
         hidden = (size, size) if self.sweep == "width" else (NARROW,) * (size - 1)
         return self._problem((PIXELS, *hidden, CLASSES), optimizer)
 

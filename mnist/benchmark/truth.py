@@ -1,4 +1,4 @@
-"""What the first steps should come to, in float64 by the derivation of `nets/manual.py`, and how far others are off."""
+"""What the first steps should come to, in float64 by the derivation by hand, and how far others are off."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mnist.benchmark.by_hand import loss_and_gradients
 from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem
 from mnist.contestants.serving import BATCHES, CHECKED_STEPS, Start
-from nets import manual
 
 TOLERANCE = 5e-3
 """What the first steps may be off: by float32 some 1e-5, and by Adam's ε in the other place up to 1e-3."""
@@ -33,9 +33,8 @@ class Truth:
         m, v = ([np.zeros_like(p) for p in θ] for _ in range(2))
         losses = []
         for t, (images, labels) in enumerate(zip(x[:CHECKED_STEPS], y, strict=False), 1):
-            loss, dW, db = manual.loss_and_gradients(θ[::2], θ[1::2], images.astype(np.float64), labels)
+            loss, gradients = loss_and_gradients(problem.architecture, θ, images.astype(np.float64), labels)
             losses.append(loss)
-            gradients = [g for pair in zip(dW, db, strict=True) for g in pair]
             for i, g in enumerate(gradients):
                 if problem.optimizer == "adam":
                     m[i] = BETA1 * m[i] + (1 - BETA1) * g

@@ -8,6 +8,7 @@ import numpy as np
 
 import autodiff as ad
 import nets
+from mnist.contestants.architecture import Convolution, Flatten, Images, Layer, Linear, MaxPool, ReLU
 from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
 
 
@@ -15,7 +16,8 @@ class Eager(StepByStep):
     """Each operation is done as it is met, and written on a tape."""
 
     def __init__(self, problem: Problem) -> None:
-        self.model = nets.MLP(problem.layers, rng=np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        self.model = nets.Sequential(*(_layer(layer, rng) for layer in problem.architecture))
         for parameter, first in zip(self.model.parameters(), problem.parameters(), strict=True):
             parameter.data = first
         self.optimizer: nets.Optimizer = (
@@ -62,3 +64,19 @@ class Compiled(Eager):
     def step(self, x: Any, y: Any) -> Any:
         """Take a step on a batch, and return the loss before it."""
         return self._compiled(x, y).data
+
+
+def _layer(layer: Layer, rng: np.random.Generator) -> nets.Module:
+    match layer:
+        case Linear():
+            return nets.Linear(layer.inputs, layer.outputs, rng=rng)
+        case ReLU():
+            return nets.ReLU()
+        case Images():
+            return nets.Unflatten(1, layer.shape)
+        case Convolution():
+            return nets.Conv2d(layer.inputs, layer.outputs, layer.kernel, padding=layer.padding, rng=rng)
+        case MaxPool():
+            return nets.MaxPool2d(layer.size)
+        case Flatten():
+            return nets.Flatten()

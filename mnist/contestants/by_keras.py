@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mnist.contestants.architecture import Convolution, Flatten, Images, Linear, MaxPool, ReLU
+from mnist.contestants.channels_last import channels_first, channels_last
 from mnist.contestants.problem import BETA1, BETA2, EPSILON_HAT, Problem
 
 
@@ -18,11 +21,9 @@ class Fit:
     """About as long as an epoch: `fit` begins with work that many steps make small."""
 
     def __init__(self, problem: Problem) -> None:
-        dense = [keras.layers.Dense(n, "relu") for n in problem.layers[1:-1]]
-        self._model = keras.Sequential(
-            [keras.Input((problem.layers[0],)), *dense, keras.layers.Dense(problem.layers[-1])]
-        )
-        self._model.set_weights(problem.parameters())
+        self._problem = problem
+        self._model = keras.Sequential([keras.Input((problem.layers[0],)), *_layers(problem)])
+        self._model.set_weights(channels_last(problem, problem.parameters()))
         self._model.compile(_optimizer(problem), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 
     def prepared(self, x: np.ndarray, y: np.ndarray) -> Any:
@@ -36,11 +37,31 @@ class Fit:
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … as they are now."""
-        return list(self._model.get_weights())
+        return channels_first(self._problem, self._model.get_weights())
 
     def classes(self, x: np.ndarray) -> np.ndarray:
         """Return the class of each row."""
         return np.asarray(self._model.predict(x, batch_size=len(x), verbose=0).argmax(axis=1))
+
+
+def _layers(problem: Problem) -> Iterator[keras.Layer]:
+    """Yield the layers, with a relu in the layer whose result it takes."""
+    architecture = problem.architecture
+    for layer, following in zip(architecture, (*architecture[1:], None), strict=True):
+        activation = "relu" if isinstance(following, ReLU) else None
+        match layer:
+            case Linear():
+                yield keras.layers.Dense(layer.outputs, activation)
+            case Images():
+                channels, height, width = layer.shape
+                yield keras.layers.Reshape((height, width, channels))
+            case Convolution():
+                padding = "same" if 2 * layer.padding == layer.kernel - 1 else "valid"
+                yield keras.layers.Conv2D(layer.outputs, layer.kernel, padding=padding, activation=activation)
+            case MaxPool():
+                yield keras.layers.MaxPooling2D(layer.size)
+            case Flatten():
+                yield keras.layers.Flatten()
 
 
 def _optimizer(problem: Problem) -> Any:

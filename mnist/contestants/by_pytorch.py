@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from mnist.contestants.architecture import Convolution, Flatten, Images, Layer, Linear, MaxPool, ReLU
 from mnist.contestants.problem import BETA1, BETA2, EPSILON, Problem, StepByStep
 
 
@@ -16,11 +16,11 @@ class Eager(StepByStep):
     """Each operation is done as it is met, and written on a tape."""
 
     def __init__(self, problem: Problem) -> None:
-        layers = [layer for a, b in pairwise(problem.layers) for layer in (nn.Linear(a, b), nn.ReLU())]
-        self._model = nn.Sequential(*layers[:-1])
+        self._model = nn.Sequential(*map(_layer, problem.architecture))
+        self._model.to(memory_format=torch.channels_last)  # which is the quicker for convolutions
         with torch.no_grad():
             for parameter, first in zip(self._model.parameters(), problem.parameters(), strict=True):
-                parameter.copy_(torch.from_numpy(first.T))  # a Linear keeps its weight as (n_l, n_{l−1})
+                parameter.copy_(torch.from_numpy(_turned(first)))
         self._optimizer = (
             torch.optim.SGD(self._model.parameters(), problem.learning_rate, fused=True)
             if problem.optimizer == "sgd"
@@ -44,7 +44,7 @@ class Eager(StepByStep):
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … as they are now."""
-        return [parameter.detach().numpy().T.copy() for parameter in self._model.parameters()]
+        return [_turned(parameter.detach().numpy()).copy() for parameter in self._model.parameters()]
 
     def classes(self, x: np.ndarray) -> np.ndarray:
         """Return the class of each row."""
@@ -61,3 +61,24 @@ class Compiled(Eager):
 
     def _loss(self, x: Any, y: Any) -> Any:
         return self._compiled(x, y)
+
+
+def _layer(layer: Layer) -> nn.Module:
+    match layer:
+        case Linear():
+            return nn.Linear(layer.inputs, layer.outputs)
+        case ReLU():
+            return nn.ReLU()
+        case Images():
+            return nn.Unflatten(1, layer.shape)
+        case Convolution():
+            return nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, padding=layer.padding)
+        case MaxPool():
+            return nn.MaxPool2d(layer.size)
+        case Flatten():
+            return nn.Flatten()
+
+
+def _turned(parameter: np.ndarray) -> np.ndarray:
+    """Return a weight or bias as PyTorch keeps it, and back: a Linear's weight is (n_l, n_{l−1})."""
+    return parameter.T if parameter.ndim == 2 else parameter

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mnist.contestants.architecture import Convolution, Flatten, Images, Linear, MaxPool, ReLU
+from mnist.contestants.channels_last import channels_first, channels_last
 from mnist.contestants.problem import BETA1, BETA2, EPSILON_HAT, Problem, StepByStep
 
 
@@ -14,7 +16,8 @@ class Eager(StepByStep):
     """Each operation is done as it is met, and written on a tape."""
 
     def __init__(self, problem: Problem) -> None:
-        self._parameters = [tf.Variable(first) for first in problem.parameters()]
+        self._problem = problem
+        self._parameters = [tf.Variable(first) for first in channels_last(problem, problem.parameters())]
         update = SGD if problem.optimizer == "sgd" else Adam
         self._update: Any = update(self._parameters, problem.learning_rate)
 
@@ -30,14 +33,28 @@ class Eager(StepByStep):
         return loss
 
     def _logits(self, x: Any) -> Any:
-        W, b = self._parameters[::2], self._parameters[1::2]
-        for W_l, b_l in zip(W[:-1], b[:-1], strict=True):
-            x = tf.nn.relu(x @ W_l + b_l)
-        return x @ W[-1] + b[-1]
+        parameters = iter(self._parameters)
+        for layer in self._problem.architecture:
+            match layer:
+                case Linear():
+                    x = x @ next(parameters) + next(parameters)
+                case ReLU():
+                    x = tf.nn.relu(x)
+                case Images():
+                    channels, height, width = layer.shape
+                    x = tf.reshape(x, (-1, height, width, channels))
+                case Convolution():
+                    around = [[0, 0], [layer.padding] * 2, [layer.padding] * 2, [0, 0]]
+                    x = tf.nn.bias_add(tf.nn.conv2d(x, next(parameters), 1, around), next(parameters))
+                case MaxPool():
+                    x = tf.nn.max_pool2d(x, layer.size, layer.size, "VALID")
+                case Flatten():
+                    x = tf.reshape(x, (-1, np.prod(x.shape[1:])))
+        return x
 
     def parameters(self) -> list[np.ndarray]:
         """Return W_1, b_1, … as they are now."""
-        return [parameter.numpy() for parameter in self._parameters]
+        return channels_first(self._problem, [parameter.numpy() for parameter in self._parameters])
 
     def classes(self, x: np.ndarray) -> np.ndarray:
         """Return the class of each row."""
@@ -51,7 +68,7 @@ class Function(Eager):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self._function = tf.function(super().step, jit_compile=self.jit_compile)
+        self._function = tf.function(super().step, autograph=False, jit_compile=self.jit_compile)
 
     def step(self, x: Any, y: Any) -> Any:
         """Take a step on a batch, and return the loss before it."""

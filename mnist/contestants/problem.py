@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
+from math import prod
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
+
+from mnist.contestants.architecture import LENET, Architecture, Convolution, Linear, NetworkName, perceptron, shapes
 
 OptimizerName = Literal["sgd", "adam"]
 
@@ -19,15 +22,26 @@ EPSILON_HAT = EPSILON * (1 - BETA2) ** 0.5
 
 @dataclass(frozen=True)
 class Problem:
-    """A perceptron with relu between its layers, its mean cross-entropy, and an optimizer; all in float32."""
+    """A network, its mean cross-entropy, and an optimizer; all in float32.
+
+    Attributes:
+        layers: the widths of a perceptron with relu between its layers; of another network, its inputs and outputs.
+        optimizer: what moves it.
+        batch_size: on how many examples a step is taken.
+        seed: decides the first weights and the batches.
+        network: its name; mlp is the perceptron.
+    """
 
     layers: tuple[int, ...]
     optimizer: OptimizerName
     batch_size: int
     seed: int = 0
+    network: NetworkName = "mlp"
 
     def __str__(self) -> str:
         name = {"sgd": "SGD", "adam": "Adam"}[self.optimizer]
+        if self.network != "mlp":
+            return f"{self.network}, {name}, batch {self.batch_size}"
         runs = [(width, len(list(equal))) for width, equal in groupby(self.layers)]
         widths = [f"{width}×{n}" if n > 3 else "-".join([str(width)] * n) for width, n in runs]
         return f"{'-'.join(widths)}, {name}, batch {self.batch_size}"
@@ -38,21 +52,34 @@ class Problem:
         return LEARNING_RATES[self.optimizer]
 
     @property
+    def architecture(self) -> Architecture:
+        """What the network is made of."""
+        return perceptron(self.layers) if self.network == "mlp" else LENET
+
+    @property
     def multiplications(self) -> int:
-        """How many a step takes: a weight meets an example on the way forth, in dW and, but for the first, in dA."""
-        weights = [a * b for a, b in pairwise(self.layers)]
-        return self.batch_size * (3 * sum(weights) - weights[0])
+        """How many a step takes: a weight meets an example on the way forth, in dW and, but for the first, in dA.
+
+        That of a convolution does so at every place.
+        """
+        times = [
+            prod(layer.weight) * prod(after[1:])
+            for layer, _, after in shapes(self.architecture, self.layers[0])
+            if isinstance(layer, Linear | Convolution)
+        ]
+        return self.batch_size * (3 * sum(times) - times[0])
 
     def parameters(self) -> list[np.ndarray]:
-        """Return the first W_1, b_1, … W_L, b_L, each W_l (n_{l−1}, n_l) drawn from N(0, 2 / n_{l−1}), each b_l 0.
+        """Return the first W_1, b_1, … W_L, b_L, each W_l drawn from N(0, 2 / fan_in), each b_l 0.
 
-        He, Zhang, Ren and Sun, Delving Deep into Rectifiers, 2015, equation 10.
+        `architecture.py` gives their shapes. He, Zhang, Ren and Sun, Delving Deep into Rectifiers, 2015, equation 10.
         """
         rng = np.random.default_rng(self.seed)
         parameters = []
-        for fan_in, fan_out in pairwise(self.layers):
-            W = rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_in)
-            parameters += [W.astype(np.float32), np.zeros(fan_out, np.float32)]
+        for layer in self.architecture:
+            if isinstance(layer, Linear | Convolution):
+                W = rng.standard_normal(layer.weight) * np.sqrt(2 / layer.fan_in)
+                parameters += [W.astype(np.float32), np.zeros(layer.outputs, np.float32)]
         return parameters
 
     def batches(self, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -24,8 +24,8 @@ def race(task: dict[str, Any]) -> dict[str, Any]:
     """Train as a task says, and return the seconds since its start at which each moment was passed.
 
     Args:
-        task: `name` of the contestant; `layers`, `optimizer`, `batch_size` and `seed` of the problem; `folder` of
-            the digits; `threads`; `accuracy` in percent; `started`, in seconds since 1970.
+        task: `name` of the contestant; `layers`, `optimizer`, `batch_size`, `seed` and `network` of the problem;
+            `folder` of the digits; `threads`; `accuracy` in percent; `started`, in seconds since 1970.
 
     Raises:
         SystemExit: the accuracy was not reached.
@@ -44,7 +44,7 @@ def race(task: dict[str, Any]) -> dict[str, Any]:
 
     import numpy as np
 
-    problem = Problem(tuple(task["layers"]), task["optimizer"], task["batch_size"], task["seed"])
+    problem = Problem(tuple(task["layers"]), task["optimizer"], task["batch_size"], task["seed"], task["network"])
     images, labels, test_images, test_labels = (
         np.load(Path(task["folder"], f"{name}.npy"))
         for name in ("train_images", "train_labels", "test_images", "test_labels")

@@ -56,6 +56,35 @@ def test_windows_in_any_layout_are_added(kernels, shape, window, stride):
         np.testing.assert_allclose(kernels.add_windows(view, shape, stride), add_windows(g, shape, stride), rtol=1e-12)
 
 
+IMAGES = [(shape, window, stride) for shape, window, stride in WINDOWS if len(shape) == 4 and shape[0] > 0]
+IMAGES += [((1, 2, 20, 37), (3, 5), (1, 1)), ((1, 1, 6, 40), (2, 1), (2, 1)), ((1, 3, 9, 9), (9, 9), (1, 1))]
+every_image = pytest.mark.parametrize(("shape", "window", "stride"), IMAGES)
+both_precisions = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+@every_image
+@both_precisions
+def test_the_windows_of_an_image_are_written_in_rows(shape, window, stride, dtype):
+    (image, *_) = x = random(shape).astype(dtype)
+    (wanted, *_) = slid(x, window, stride).transpose(0, 1, 4, 5, 2, 3)
+    columns = np.full((wanted.size + 2), np.nan, dtype)
+    within = columns[1:-1].reshape(wanted.shape)
+    compiled_windows.take_windows_of_image(image, within, *stride)
+    np.testing.assert_array_equal(within, wanted)
+    assert np.isnan(columns[[0, -1]]).all()
+
+
+@every_image
+@both_precisions
+def test_windows_are_laid_on_an_image_whatever_is_there(shape, window, stride, dtype):
+    g = windows_of(shape, window, stride, dtype)
+    image = np.full(np.prod(shape[1:]) + 2, np.nan, dtype)
+    within = image[1:-1].reshape(shape[1:])
+    compiled_windows.lay_windows_on_image(g[0].transpose(0, 3, 4, 1, 2).copy(), within, *stride)
+    np.testing.assert_allclose(within, add_windows(g, shape, stride)[0], rtol=1e-5, atol=1e-5)
+    assert np.isnan(image[[0, -1]]).all()
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_windows_added_by_the_team_are_those_added_alone(monkeypatch, dtype):
     shape, window, stride = (9, 3, 12, 12), (3, 3), (1, 1)

@@ -60,7 +60,7 @@ def test_nothing_is_read_or_written_beyond_the_arrays():
 NARROWER = """
 import itertools
 import numpy as np
-from autodiff.kernels import simd
+from autodiff.kernels import vectors
 from autodiff.kernels.compiled_matmul import product
 
 rng, dtype = np.random.default_rng(0), np.dtype(np.float32)
@@ -70,7 +70,7 @@ for (m, k, n), a_lies, b_lies in itertools.product(lengths, (False, True), (Fals
     c = np.empty((m, n), dtype)
     product[dtype](np.asfortranarray(a) if a_lies else a, np.asfortranarray(b) if b_lies else b, c, 0, m, 0, n)
     np.testing.assert_array_equal(c, a @ b)
-print(simd.VECTOR_BYTES)
+print(vectors.VECTOR_BYTES)
 """
 
 

@@ -149,13 +149,15 @@ def test_wrong_numbers_are_no_points_of_a_curve():
 # ── what is measured ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_without_flags_it_is_three_networks_at_batch_64_and_everybody():
+def test_without_flags_it_is_four_networks_at_batch_64_and_everybody():
     config = BenchmarkConfig()
     assert [str(problem) for problem in config.problems] == [
         "784-10-10, SGD, batch 64",
         "784-128-64-10, SGD, batch 64",
         "784-512-256-10, Adam, batch 64",
+        "lenet, SGD, batch 64",
     ]
+    assert [str(problem) for problem in BenchmarkConfig(network="lenet").problems] == ["lenet, SGD, batch 64"]
     assert set(config.contestants) == set(ENTRIES)
 
 
@@ -290,6 +292,8 @@ def test_a_contestant_that_fails_in_a_race_is_told_of_in_one_line(run, library):
         (["--contestants"], "--contestants"),
         (["--sweep", "height"], "--sweep"),
         (["--sweep", "depth", "--layers", "784", "10"], "--sweep depth: makes the networks; leave out --layers"),
+        (["--sweep", "width", "--network", "lenet"], "--sweep width: makes the networks; leave out --network"),
+        (["--network", "lenet", "--layers", "784", "10"], "--network lenet: has layers of its own; leave out --layers"),
         (["--sweep", "batch", "--sizes", "0"], "--sizes 0"),
         (["--sizes", "64"], "--sizes is for --sweep"),
         (["--plot", "a.png"], "--plot is for --sweep"),

@@ -15,7 +15,7 @@ def test_in_machine_code_values_gradients_statistics_and_masks_are_the_same():
     rng = np.random.default_rng(0)
     model = nets.Sequential(
         nets.Conv2d(1, 2, 2, padding=1, rng=rng), nets.BatchNorm2d(2), nets.MaxPool2d(2), nets.Dropout(0.3, rng=rng),
-        nets.GELU(),
+        nets.GELU(), nets.Conv2d(2, 3, 2, rng=rng),
     )  # fmt: skip
     twin = copy.deepcopy(model)
 

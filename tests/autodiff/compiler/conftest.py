@@ -1,6 +1,7 @@
 """The emitted text, run by Python itself: the same loops, one number at a time, without waiting for a compiler."""
 
 import ctypes
+import re
 import types
 from math import prod
 
@@ -32,6 +33,21 @@ def product(a, b, c, top, bottom):
     c[top:bottom] = a[top:bottom] @ b
 
 
+def take_windows(image, columns, down, across):
+    for c, a, b, y, x in np.ndindex(columns.shape):
+        columns[c, a, b, y, x] = image[c, y * down + a, x * across + b]
+
+
+def lay_windows(columns, image, down, across):
+    image[...] = 0
+    for c, a, b, y, x in np.ndindex(columns.shape):
+        image[c, y * down + a, x * across + b] += columns[c, a, b, y, x]
+
+
+def accumulate(part, total):
+    total += part
+
+
 def part_of(rows, part, parts):
     """Where a part of the rows begins and ends."""
     return rows * part // parts, rows * (part + 1) // parts
@@ -45,18 +61,25 @@ def uniform_at(seed, count, place, digits):
 
 def interpreted(source):
     """The module of a source, its functions left to Python."""
-    text = "\n".join(line for line in source.splitlines() if not line.startswith("from autodiff."))
+    text = re.sub(r"^from autodiff\.\S+ import (\([^)]*\)|.*)$", "", source, flags=re.M)
     module = types.ModuleType("interpreted")
     vars(module).update(
+        accumulate=accumulate,
         array=array,
         piece=Piece,
         part_of=part_of,
+        plus=lambda total, number: total + number,
         place=runtime.place.py_func,
         sigmoid=runtime.sigmoid.py_func,
         softplus=runtime.softplus.py_func,
+        take_windows=take_windows,
+        lay_windows=lay_windows,
         erf=runtime.erf.py_func,
+        exp=runtime.exp,
+        tanh=runtime.tanh,
         uniform_at=uniform_at,
         product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
+        narrow_product_of_rows={np.dtype(t): product for t in (np.float32, np.float64)},
     )
     exec(text, vars(module))
     return module

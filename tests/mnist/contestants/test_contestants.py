@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from mnist import data
+from mnist.benchmark.by_hand import loss_and_gradients
 from mnist.benchmark.truth import TOLERANCE, Truth
 from mnist.benchmark.worker import workers
 from mnist.contestants import ENTRIES, racing, threads
+from mnist.contestants.architecture import Convolution, Flatten, Images, Linear, MaxPool, ReLU
+from mnist.contestants.channels_last import channels_first, channels_last
 from mnist.contestants.problem import Problem
 from mnist.contestants.serving import BATCHES, CHECKED_STEPS, Server
 from nets import manual
@@ -37,9 +40,15 @@ def name(request, monkeypatch):
     return request.param
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_every_contestant_computes_what_the_derivation_by_hand_does_step_by_step(name, optimizer):
-    problem = Problem(LAYERS, optimizer, 6, seed=3)
+PROBLEMS = [Problem(LAYERS, "sgd", 6, 3), Problem(LAYERS, "adam", 6, 3), Problem((784, 10), "sgd", 6, 3, "lenet")]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+def test_every_contestant_computes_what_the_derivation_by_hand_does_step_by_step(name, problem):
+    if (name, problem.network) == ("numpy", "lenet"):
+        with pytest.raises(NotImplementedError, match="a perceptron, not of lenet"):
+            ENTRIES[name].enter(problem)
+        return
     if ENTRIES[name].library in HERE:
         start = Server(name).start(problem)
     else:
@@ -110,6 +119,57 @@ def test_the_truth_moves_as_the_engines_optimizers_do():
         np.testing.assert_allclose(Truth.of(problem).after, after, rtol=1e-12)
 
 
+def test_the_derivation_by_hand_is_that_of_the_formulas_in_whole_matrices():
+    problem = Problem(LAYERS, "sgd", 6)
+    parameters = [p.astype(np.float64) for p in problem.parameters()]
+    (x,), (y,) = problem.batches(1)
+    loss, gradients = loss_and_gradients(problem.architecture, parameters, x.astype(np.float64), y)
+    wanted, dW, db = manual.loss_and_gradients(parameters[::2], parameters[1::2], x.astype(np.float64), y)
+    assert loss == pytest.approx(wanted, rel=1e-12)
+    for mine, right in zip(gradients, [g for pair in zip(dW, db, strict=True) for g in pair], strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-10, atol=1e-15)
+
+
+def test_the_derivation_by_hand_of_convolutions_is_that_of_tensorflow():
+    tf = pytest.importorskip("tensorflow")
+    architecture = (
+        Images((2, 8, 6)), Convolution(2, 3, kernel=3, padding=1), ReLU(), MaxPool(2),
+        Convolution(3, 4, kernel=2), ReLU(), Flatten(), Linear(24, 5),
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    shapes = [(layer.weight, layer.outputs) for layer in architecture if isinstance(layer, Convolution | Linear)]
+    parameters = [rng.standard_normal(shape) for pair in shapes for shape in pair]
+    x, y = rng.standard_normal((7, 96)), rng.integers(0, 5, 7)
+    loss, gradients = loss_and_gradients(architecture, parameters, x, y)
+
+    θ = [tf.Variable(p) for p in parameters]
+    with tf.GradientTape() as tape:
+        a = tf.transpose(tf.reshape(x, (7, 2, 8, 6)), (0, 2, 3, 1))
+        a = tf.nn.relu(tf.nn.conv2d(a, tf.transpose(θ[0], (2, 3, 1, 0)), 1, "SAME") + θ[1])
+        a = tf.nn.max_pool2d(a, 2, 2, "VALID")
+        a = tf.nn.relu(tf.nn.conv2d(a, tf.transpose(θ[2], (2, 3, 1, 0)), 1, "VALID") + θ[3])
+        logits = tf.reshape(tf.transpose(a, (0, 3, 1, 2)), (7, 24)) @ θ[4] + θ[5]
+        wanted = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
+    assert loss == pytest.approx(float(wanted), rel=1e-12)
+    for mine, right in zip(gradients, tape.gradient(wanted, θ), strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-9, atol=1e-12)
+
+
+def test_parameters_for_channels_last_and_back_are_the_same():
+    problem = Problem((784, 10), "sgd", 6, network="lenet")
+    first = problem.parameters()
+    last = channels_last(problem, first)
+    assert [p.shape for p in last[::2]] == [(5, 5, 1, 6), (5, 5, 6, 16), (400, 120), (120, 84), (84, 10)]
+    for mine, own in zip(channels_first(problem, last), first, strict=True):
+        np.testing.assert_array_equal(mine, own)
+
+
+def test_multiplications_of_a_convolution_are_counted_at_every_place():
+    forth = [28 * 28 * 25 * 6, 10 * 10 * 6 * 25 * 16, 400 * 120, 120 * 84, 84 * 10]
+    expected = 3 * (3 * sum(forth) - forth[0])
+    assert Problem((784, 10), "sgd", 3, network="lenet").multiplications == expected
+
+
 def test_multiplications_are_counted_as_one_counts_them():
     by_weights = {(5, 3): 2, (3, 2): 3}  # the first: forth and for dW; the second: for dA as well
     expected = 7 * sum(a * b * times for (a, b), times in by_weights.items())
@@ -157,6 +217,7 @@ def task(tmp_path):
         np.save(tmp_path / f"{split}_labels.npy", getattr(digits, split).labels)
     return {
         "name": "numpy",
+        "network": "mlp",
         "layers": [784, 16, 10],
         "optimizer": "adam",
         "batch_size": 32,
