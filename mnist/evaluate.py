@@ -16,6 +16,7 @@ import nets
 from mnist import data, metrics, pictures, settings
 from mnist.cli import parse, run
 from mnist.data.sources import SOURCES
+from mnist.errors import UserError
 from mnist.evaluation import Evaluation, Mistake, evaluate, probabilities, worst_mistakes
 from mnist.metrics import Bin, ClassScores, Confused
 from mnist.run_folder import CONFIG, load_network, write_pictures
