@@ -1,9 +1,12 @@
-"""What all tests share: TensorFlow, and each device that it sees."""
+"""What all tests share: TensorFlow, each device that it sees, and a browser."""
 
 import os
+import shutil
 import signal
 
 import pytest
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 def pytest_configure():
@@ -30,3 +33,16 @@ def device(request, tf):
     if not tf.config.list_physical_devices(kind):
         pytest.skip(f"TensorFlow sees no {kind} on this machine")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The system's own Chromium, without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium on this machine; apt-get install chromium")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()

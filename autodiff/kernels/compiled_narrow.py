@@ -78,10 +78,6 @@ def _narrow_tile(rows: int, columns: int) -> Any:
     return intrinsic(tile)
 
 
-NARROW_ROWS, NARROW_COLUMNS = 4, 3
-"""The narrow tile, whose loads do not outnumber its multiply-adds."""
-
-narrow_tile: Any = _narrow_tile(NARROW_ROWS, NARROW_COLUMNS)
 _tile: Any = _narrow_tile(ROWS, COLUMNS)
 
 

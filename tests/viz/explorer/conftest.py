@@ -1,6 +1,5 @@
-"""A real browser, one for the whole session, and the pages of both presets."""
+"""Pages opened in the browser, and those of both presets."""
 
-import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,21 +8,6 @@ import pytest
 import viz
 from mnist import data, presets
 from mnist.errors import UserError
-
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """The system's own Chromium, without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        pytest.skip("there is no Chromium on this machine; apt-get install chromium")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
