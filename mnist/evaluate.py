@@ -16,6 +16,7 @@ import nets
 from mnist import data, metrics, pictures, settings
 from mnist.cli import parse, run
 from mnist.data.sources import SOURCES
+from mnist.errors import UserError
 from mnist.evaluation import Evaluation, Mistake, evaluate, probabilities, worst_mistakes
 from mnist.metrics import Bin, ClassScores, Confused
 from mnist.run_folder import CONFIG, load_network, write_pictures
@@ -34,6 +35,8 @@ class EvaluateConfig:
     """Folder of the run's data, if they are not where they were."""
     json: bool = False
     """Print everything as JSON, and nothing else."""
+    submission: Path | None = None
+    """File for what it takes the images of Kaggle's test.csv for, which have no labels, as Kaggle wants to have it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +130,23 @@ def _mistakes(analysis: Analysis) -> Iterator[str]:
         yield f"  image {mistake.row:6,}: {label} taken for {guess}, {sure}"
 
 
+def submit(model: nets.Sequential, digits: data.Dataset, path: Path) -> None:
+    """Write what a network takes the images without labels for, as Kaggle's competition wants to have it.
+
+    Raises:
+        UserError: there are none, or the file cannot be written.
+    """
+    if digits.unlabelled is None:
+        raise UserError(f"--submission {path}: all images have labels; name the folder of Kaggle's by --data-dir")
+    nobody_knows = np.zeros(len(digits.unlabelled), np.uint8)
+    guesses = probabilities(model, data.Split(digits.unlabelled, nobody_knows)).argmax(axis=1)
+    rows = [f"{number},{guess}" for number, guess in enumerate(guesses, 1)]
+    try:
+        path.write_text("\n".join(["ImageId,Label", *rows]) + "\n")
+    except OSError as error:
+        raise UserError(f"--submission {path}: cannot be written ({error.strerror})") from error
+
+
 def main() -> int:
     """Evaluate as the flags say, and return the exit status."""
     config = parse(EvaluateConfig, "python -m mnist.evaluate")
@@ -135,6 +155,8 @@ def main() -> int:
     stream = sys.stderr if config.json else sys.stdout
     data_dir = config.data_dir or trained.data_dir
     digits = data.load(trained.dataset, data_dir, announce=lambda line: print(line, file=stream))
+    if config.submission:
+        submit(model, digits, config.submission)
     source = SOURCES.get(trained.dataset, SOURCES["mnist"])
     analysis, found = analyse(model, digits, source.classes)
     write_pictures(config.run, pictures.of_evaluation(found, model, digits.test))

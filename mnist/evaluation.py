@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import nets
 from autodiff import Tensor, log_softmax, no_grad, softmax
 from mnist.data import CLASSES, Split
+
+Forward = Callable[[Any], Tensor]
+"""Takes images (m, 784) and returns their logits (m, 10)."""
 
 _CHUNK = 1000
 """Images looked at together: the scaled pixels of all 60,000 would take 190 MB."""
@@ -59,11 +62,11 @@ class Mistake(NamedTuple):
 
 
 @no_grad()
-def evaluate(model: nets.Module, split: Split) -> Evaluation:
-    """Let a network look at every image of a split."""
+def evaluate(model: nets.Module, split: Split, forward: Forward | None = None) -> Evaluation:
+    """Let a network look at every image of a split; `forward` is what computes its logits, if it is not itself."""
     total = 0.0
     pairs = np.zeros(CLASSES**2, int)
-    for _, logits, y in _chunks(model, split):
+    for _, logits, y in _chunks(model, split, forward or model):
         total += nets.cross_entropy(logits, y).item() * len(y)
         pairs += np.bincount(CLASSES * y + logits.data.argmax(axis=1), minlength=CLASSES**2)
     return Evaluation(total / len(split), pairs.reshape(CLASSES, CLASSES))
@@ -72,7 +75,7 @@ def evaluate(model: nets.Module, split: Split) -> Evaluation:
 @no_grad()
 def probabilities(model: nets.Module, split: Split) -> np.ndarray:
     """Return the probability that a network gives to each class, for every image of a split: (n, 10) float32."""
-    return np.concatenate([softmax(logits).data for _, logits, _ in _chunks(model, split)])
+    return np.concatenate([softmax(logits).data for _, logits, _ in _chunks(model, split, model)])
 
 
 @no_grad()
@@ -82,7 +85,7 @@ def worst_mistakes(model: nets.Module, split: Split, most: int) -> list[Mistake]
     That is the order of their losses; among equals it is that of the images.
     """
     found: list[tuple[float, Mistake]] = []
-    for start, logits, y in _chunks(model, split):
+    for start, logits, y in _chunks(model, split, model):
         log_p, guesses = log_softmax(logits).data, logits.data.argmax(axis=1)
         for i in np.flatnonzero(guesses != y):
             pair = log_p[i, [y[i], guesses[i]]].tolist()
@@ -90,14 +93,14 @@ def worst_mistakes(model: nets.Module, split: Split, most: int) -> list[Mistake]
     return [mistake for _, mistake in sorted(found)[:most]]
 
 
-def _chunks(model: nets.Module, split: Split) -> Iterator[tuple[int, Tensor, np.ndarray]]:
+def _chunks(model: nets.Module, split: Split, forward: Forward) -> Iterator[tuple[int, Tensor, np.ndarray]]:
     """Yield the logits of some images after the others: the row of the first, logits (m, 10), labels (m,)."""
     training = model.training
     model.eval()
     try:
         for start in range(0, len(split), _CHUNK):
             x, y = split.batch(slice(start, start + _CHUNK))
-            yield start, model(x), y
+            yield start, forward(x), y
     finally:
         model.train(training)
 

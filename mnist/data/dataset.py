@@ -49,9 +49,11 @@ class Dataset:
     """A split to train on and a split to test on.
 
     `name` is what the metrics record: that of the known data set whose bytes these are, "mnist-5k"
-    for its 5,000 embedded digits, or "custom" for other images of the same form.
+    for its 5,000 embedded digits, or "custom" for other images of the same form. `unlabelled` are
+    the images whose labels Kaggle's competition asks for, uint8 (n, 784), where they are there.
     """
 
     name: str
     train: Split
     test: Split
+    unlabelled: NDArray[np.uint8] | None = None

@@ -1,17 +1,24 @@
 """A folder of data: which of its files are taken, and whether they go together."""
 
+import dataclasses
 from pathlib import Path
+
+import numpy as np
 
 from mnist.data import idx, kaggle
 from mnist.data.dataset import CLASSES, PIXELS, SIDE, Dataset, Split
 from mnist.data.sources import File, Source
 from mnist.errors import UserError
 
+_EACH = 10
+"""Where the images to test on have no labels, one in so many of each class is taken from the others for it."""
+
 
 def load(folder: Path, source: Source) -> Dataset:
     """Load what a folder holds in the form of `source`: four IDX files, or else two CSV files.
 
-    The data set is named as `source` is if it is those very bytes, and "custom" if it is not.
+    The data set is named as `source` is if it is those very bytes, and "custom" if it is not. Of Kaggle's competition,
+    whose own test images have no labels, those to test on are every tenth of each class of the others.
 
     Raises UserError if the folder cannot be read or holds no such files, if some of them are
     missing, and if one is not well-formed.
@@ -21,15 +28,16 @@ def load(folder: Path, source: Source) -> Dataset:
     if any(found):
         _refuse_gaps(folder, {file.name: name for file, name in zip(source.files, found, strict=True)})
         return load_idx([folder / name for name in found if name], source)
-    tables = (source.train_csv, source.test_csv)
-    if names.intersection(tables):
-        _refuse_gaps(folder, {name: name in names for name in tables})
-        train, test = (kaggle.read(folder / name) for name in tables)
-        return _identify(train, test, source)
+    tables = [(source.train_csv, source.test_csv), *filter(None, [source.competition_csv])]
+    for pair in tables:
+        if names.intersection(pair):
+            _refuse_gaps(folder, {name: name in names for name in pair})
+            train_csv, test_csv = (folder / name for name in pair)
+            return _load_csv(train_csv, test_csv, source)
     raise UserError(
         f"{folder}, named by --data-dir or ${source.variable}, holds no data: put "
         f"{', '.join(file.name for file in source.files)} there, each gzipped or not, "
-        f"or {' and '.join(tables)}"
+        f"or {' or '.join(map(' and '.join, tables))}"
     )
 
 
@@ -37,6 +45,20 @@ def load_idx(paths: list[Path], source: Source) -> Dataset:
     """Load the four IDX files, in the order of `source.files`; named and refused as in `load`."""
     train_images, train_labels, test_images, test_labels = paths
     return _identify(_read_split(train_images, train_labels), _read_split(test_images, test_labels), source)
+
+
+def _load_csv(train_path: Path, test_path: Path, source: Source) -> Dataset:
+    train = kaggle.read(train_path)
+    if kaggle.has_labels(test_path):
+        return _identify(train, kaggle.read(test_path), source)
+    unlabelled = kaggle.read_images(test_path)
+    aside = np.zeros(len(train), bool)
+    for label in range(CLASSES):
+        aside[np.flatnonzero(train.labels == label)[_EACH - 1 :: _EACH]] = True
+    if not aside.any():
+        raise UserError(f"{train_path} holds less than {_EACH} images of every class: too few to test on some of them")
+    left, taken = (Split(train.images[rows], train.labels[rows]) for rows in (~aside, aside))
+    return dataclasses.replace(_identify(left, taken, source), unlabelled=unlabelled)
 
 
 def _identify(train: Split, test: Split, source: Source) -> Dataset:

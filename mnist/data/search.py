@@ -66,6 +66,11 @@ def _from_folder(named: Path, source: Source, announce: Announce) -> Dataset:
         doubt = "but not {} by its SHA-256" if known else "but of {} no SHA-256 is known here"
         announce(f'{named} is well-formed {doubt.format(source.title)}: recorded as "{dataset.name}"')
     announce(_summary(dataset, named))
+    if dataset.unlabelled is not None:
+        announce(
+            f"{named}: those to test on were set aside from those to train on, for the {len(dataset.unlabelled):,} of "
+            "test.csv have no labels; python -m mnist.evaluate RUN --submission FILE guesses them"
+        )
     return dataset
 
 

@@ -32,6 +32,7 @@ class Source:
     """A data set of ten classes, and where to get it.
 
     `system_folder` is where a distribution's package puts it. `transposed` images have their columns for rows.
+    `competition_csv` are the two tables of Kaggle's competition, of which the second has no labels.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Source:
     test_labels: File
     train_csv: str
     test_csv: str
+    competition_csv: tuple[str, str] | None = None
     system_folder: Path | None = None
     transposed: bool = False
     classes: tuple[str, ...] = tuple(map(str, range(CLASSES)))
@@ -103,6 +105,7 @@ MNIST = Source(
     ),
     train_csv="mnist_train.csv",
     test_csv="mnist_test.csv",
+    competition_csv=("train.csv", "test.csv"),
 )
 
 FASHION_MNIST = Source(

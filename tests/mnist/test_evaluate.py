@@ -1,5 +1,6 @@
 """`python -m mnist.evaluate`: what it says of a run, in text, as JSON and in pictures, and what it cannot read."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from mnist import TrainConfig, evaluate, fit, metrics
+from mnist.errors import UserError
 from mnist.evaluation import probabilities
 from nets import checkpoint
 
@@ -109,6 +111,24 @@ def test_classes_are_called_by_their_names(digits, folder):
     analysis, _ = evaluate.analyse(checkpoint.load(folder / "model.safetensors"), digits, names)
     text = evaluate.page(analysis)
     assert f"{names[analysis.most_confused[0].label]} taken for" in text
+
+
+def test_a_submission_to_kaggle_has_a_guess_for_each_image_without_a_label(folder, digits, tmp_path):
+    model, file = checkpoint.load(folder / "model.safetensors"), tmp_path / "submission.csv"
+    evaluate.submit(model, dataclasses.replace(digits, unlabelled=digits.test.images), file)
+    header, *rows = file.read_text().splitlines()
+    guesses = model(digits.test.images.astype(np.float32) / 255).data.argmax(axis=1)
+    assert header == "ImageId,Label"
+    assert rows == [f"{number},{guess}" for number, guess in enumerate(guesses, 1)]
+
+
+def test_a_submission_of_nothing_or_to_nowhere_is_one_line(folder, digits, tmp_path):
+    done = run(folder, "--submission", tmp_path / "submission.csv")
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert done.stderr.startswith(f"error: --submission {tmp_path / 'submission.csv'}: all images have labels")
+    some = dataclasses.replace(digits, unlabelled=digits.test.images[:1])
+    with pytest.raises(UserError, match=r"submission\.csv: cannot be written \(No such file or directory\)"):
+        evaluate.submit(checkpoint.load(folder / "model.safetensors"), some, tmp_path / "nowhere" / "submission.csv")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import nets
+from mnist import TrainConfig, training
+from mnist.building import make_network
 from mnist.data import Split
 from mnist.evaluation import Evaluation, evaluate, table, worst_mistakes
 
@@ -167,3 +169,20 @@ def test_nothing_is_left_out_of_a_network_that_is_evaluated_and_its_training_goe
     assert model[1].training
     evaluate(model.eval(), digits.test)
     assert not model[1].training
+
+
+@pytest.mark.by_numba
+def test_a_convolutional_network_is_looked_at_compiled_after_each_epoch_and_as_it_is_then(digits):
+    """With the weights and the statistics that it has come to, and with nothing left out."""
+    config = TrainConfig(network="cnn", dropout=0.5, jit=True)
+    model, few = make_network(config), Split(digits.test.images[:40], digits.test.labels[:40])
+    forward = training.compiled(config, model)
+    for _ in range(2):
+        found, expected = evaluate(model, few, forward), evaluate(model, few)
+        assert found.loss == pytest.approx(expected.loss, rel=1e-5)
+        np.testing.assert_array_equal(found.confusion, expected.confusion)
+        model(few.batch(slice(0, 40))[0])  # which moves the statistics
+        for parameter in model.parameters():
+            parameter.data = parameter.data * np.float32(1.1)
+    assert forward is not model
+    assert training.compiled(TrainConfig(jit=True), model) is model

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from mnist import state
-from nets import checkpoint
+from nets import arrays, checkpoint
 
 pytestmark = [
     pytest.mark.slow,
@@ -110,6 +110,33 @@ def keep(line):
 fit(config, announce=keep)
 """
 
+EVERYTHING = [
+    "--epochs", 4, "--batch-size", 400, "--optimizer", "adamw", "--schedule", "one-cycle", "--label-smoothing", 0.1,
+    "--clip", 1, "--dropout", 0.2, "--ema", 0.9, "--validation", 0.2, "--shift", 2, "--rotate", 10, "--scale", 0.1,
+    "--elastic", 30, "--workers", 2,
+]  # fmt: skip
+"""All that could be remembered wrongly from one step to the next; an epoch has eight."""
+
+KILL_AT_A_STEP = """
+import signal, sys
+from mnist import TrainConfig, fit
+from mnist.callbacks import Callback
+from mnist.cli import parse
+
+moment = tuple(map(int, sys.argv[1:3]))
+del sys.argv[1:3]
+
+class Killer(Callback):
+    def on_epoch_begin(self, epoch):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs):
+        if (self.epoch, batch) == moment:
+            signal.raise_signal(signal.SIGKILL)
+
+fit(parse(TrainConfig, ""), callbacks=[Killer()])
+"""
+
 
 def start(code, *arguments, **settings):
     """Start a process, on one thread and without compiling anything, for there will be many."""
@@ -138,6 +165,11 @@ def train(*flags, moment=0, number=0, **settings):
 
 def contents_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def tensors_of(folder):
+    """Return the arrays of the state: of the network, the optimizer, the averages and the best network so far."""
+    return arrays.read(folder / "state.safetensors")[0]
 
 
 def history_of(folder):
@@ -275,6 +307,22 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same_end(chains, numb
     kills = chains[number].result()
     print(f"{number.name} ended the run {kills} times")
     assert kills >= 2 * WRITES + 5
+
+
+@pytest.mark.parametrize("how", [[], ["--jit"]], ids=["eager", "compiled"])
+def test_with_everything_on_a_run_killed_within_an_epoch_comes_to_the_same_end(tmp_path, how):
+    flags = [*FLAGS, *EVERYTHING, *how]
+    with ThreadPoolExecutor(2) as pool:
+        whole = pool.submit(train, *flags, "--out", tmp_path / "whole")
+        done = finish(start(KILL_AT_A_STEP, 3, 5, *flags, "--out", tmp_path / "killed"))
+        assert done.returncode == -signal.SIGKILL, done
+        assert len(history_of(tmp_path / "killed")) == 2
+        for done in (train("--resume", tmp_path / "killed"), whole.result()):
+            assert done.returncode == 0, done.stderr
+    found, expected = (tensors_of(tmp_path / name) for name in ("killed", "whole"))
+    np.testing.assert_equal(found, expected)
+    assert {name.partition(".")[0] for name in expected} == {"model", "optimizer", "average", "best"}
+    assert history_of(tmp_path / "killed") == history_of(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3, 4, 5])

@@ -191,7 +191,7 @@ def test_the_statistics_of_a_convolutional_network_are_in_the_state_too(tmp_path
     state.save(run, tmp_path / "state.safetensors")
     again = state.load(tmp_path / "state.safetensors").model
     np.testing.assert_equal(again.state_dict(), run.model.state_dict())
-    assert not np.array_equal(again.state_dict()["layers.2.running_mean"], np.zeros(16))
+    assert not np.array_equal(again.state_dict()["layers.2.running_mean"], np.zeros(32))
 
 
 def test_a_run_that_has_stopped_early_has_stopped(tmp_path):

@@ -54,6 +54,16 @@ class Small:
             (folder / name).write_text(f"{columns}\n{text}" if header else text)
         return folder
 
+    def put_competition(self, folder: Path) -> Path:
+        """Put the same down as Kaggle's competition does: the test images without labels, and under other names."""
+        (self.put_csv(folder, header=True) / self.source.train_csv).rename(folder / "train.csv")
+        lines = (folder / self.source.test_csv).read_text().splitlines()
+        (folder / self.source.test_csv).unlink()
+        header = ",".join(f"pixel{i}" for i in range(784))
+        images = [line.partition(",")[2] for line in lines[1:]]
+        (folder / "test.csv").write_text("\n".join([header, *images]) + "\n")
+        return folder
+
 
 def _file(known: File, content: bytes) -> File:
     return File(

@@ -62,6 +62,42 @@ def test_csv_of_the_right_digits_is_known_too(small: Any, tmp_path: Path, header
     assert len(dataset.train) == 20
 
 
+def many(small: Any, folder: Path) -> Path:
+    """A folder of Kaggle's competition with every training image ten times."""
+    path = small.put_competition(folder) / "train.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *(row for row in rows for _ in range(10))]) + "\n")
+    return folder
+
+
+def test_where_kaggle_gives_no_labels_every_tenth_of_a_class_is_to_test_on(small: Any, tmp_path: Path) -> None:
+    plain = folder.load(small.put(tmp_path / "idx"), small.source)
+    found = folder.load(many(small, tmp_path / "csv"), small.source)
+    assert found.name == "custom"
+    assert (len(found.train), len(found.test)) == (180, 20)
+    np.testing.assert_array_equal(found.test.labels, plain.train.labels)
+    np.testing.assert_array_equal(found.test.images, plain.train.images)
+    np.testing.assert_array_equal(found.train.images, np.repeat(plain.train.images, 9, axis=0))
+    np.testing.assert_array_equal(found.train.labels, np.repeat(plain.train.labels, 9))
+    assert found.unlabelled is not None
+    np.testing.assert_array_equal(found.unlabelled, plain.test.images)
+    assert plain.unlabelled is None
+
+
+def test_kaggles_competition_with_too_few_images_or_without_a_table_is_refused(small: Any, tmp_path: Path) -> None:
+    assert "train.csv holds less than 10 images of every class" in refusal(small.put_competition(tmp_path), small)
+    (tmp_path / "test.csv").unlink()
+    assert "lacks test.csv" in refusal(tmp_path, small)
+
+
+def test_tables_under_the_names_of_the_competition_may_have_labels(small: Any, tmp_path: Path) -> None:
+    small.put_csv(tmp_path)
+    for name in ("train", "test"):
+        (tmp_path / f"mnist_{name}.csv").rename(tmp_path / f"{name}.csv")
+    found = folder.load(tmp_path, small.source)
+    assert (found.name, len(found.test), found.unlabelled) == ("mnist", 10, None)
+
+
 def test_other_images_of_the_form_are_custom(data: Path) -> None:
     assert folder.load(data, MNIST).name == "custom"
 
@@ -76,7 +112,7 @@ def test_a_folder_that_holds_no_data_is_refused(small: Any, tmp_path: Path) -> N
     message = refusal(tmp_path, small)
     assert "holds no data" in message
     assert "train-images-idx3-ubyte" in message
-    assert "mnist_train.csv and mnist_test.csv" in message
+    assert "mnist_train.csv and mnist_test.csv or train.csv and test.csv" in message
 
 
 def test_a_folder_that_is_none_is_refused(small: Any, tmp_path: Path) -> None:

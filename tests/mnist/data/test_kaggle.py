@@ -66,6 +66,18 @@ def test_rows_are_read_with_a_header_or_without(write: Write, text: str) -> None
     assert split.images.flags.c_contiguous
 
 
+@pytest.mark.parametrize("header", ["", ",".join(f"pixel{i}" for i in range(784)) + "\n"], ids=["bare", "header"])
+def test_images_without_labels_are_told_from_others_and_read(write: Write, header: str) -> None:
+    path = write(header + "\n".join(row.partition(",")[2] for row in ROWS))
+    assert not kaggle.has_labels(path)
+    np.testing.assert_array_equal(kaggle.read_images(path), IMAGES)
+    assert "784 columns instead of 785, a label and 784 pixels" in refusal(path)
+    labelled = write("\n".join([HEADER, *ROWS]))
+    assert kaggle.has_labels(labelled)
+    with pytest.raises(UserError, match=r"line 2: 785 columns instead of 784, 784 pixels;"):
+        kaggle.read_images(labelled)
+
+
 def test_more_rows_than_are_parsed_at_a_time_keep_their_order(write: Write) -> None:
     split = kaggle.read(write("\n".join(ROWS * 700)))
     np.testing.assert_array_equal(split.images, np.tile(IMAGES, (700, 1)))

@@ -80,6 +80,17 @@ def test_other_images_are_said_to_be_custom(small: Any, tmp_path: Path, said: li
     ]
 
 
+def test_of_images_without_labels_it_is_said_what_is_tested_on_instead(
+    small: Any, tmp_path: Path, said: list[str]
+) -> None:
+    folder = small.put_competition(tmp_path)
+    header, *rows = (folder / "train.csv").read_text().splitlines()
+    (folder / "train.csv").write_text("\n".join([header, *rows * 10]) + "\n")
+    dataset = load(data_dir=folder, announce=said.append)
+    assert (len(dataset.train), len(dataset.test)) == (180, 20)
+    assert "set aside from those to train on, for the 10 of test.csv have no labels" in said[-1]
+
+
 def test_the_cache_goes_before_a_download(
     small: Any, known: Any, cache: Path, said: list[str], downloads: list[Path]
 ) -> None:
