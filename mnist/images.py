@@ -18,8 +18,10 @@ _SIDE = 1024
 """A digit is found on a picture of about this size, to which a larger one is reduced."""
 
 Image.init()
-_FORMATS = [name for name in Image.ID if name != "EPS"]
-"""All but the one for which Pillow would run a program, Ghostscript, on what the file says."""
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2
+"""Pillow refuses twice as many; it alone sees how large a picture within a picture is, such as an icon's, in time."""
+_FORMATS = [name for name in Image.ID if name not in ("EPS", "IPTC")]
+"""All but PostScript, for which Pillow would run Ghostscript on what the file says, and IPTC, a case for any format."""
 
 
 class ImageError(ValueError):
@@ -58,12 +60,8 @@ def decode(content: bytes) -> np.ndarray:
         raise ImageError(f"is too large: more than {MOST_BYTES // 2**20} MiB")
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            if not 0 < image.width * image.height <= MOST_PIXELS:
-                raise ImageError(f"is too large: {image.width:,}×{image.height:,} pixels, of {MOST_PIXELS:,} at most")
             image.draft(None, (_SIDE, _SIDE))
             return _grey(image)
-    except ImageError:
-        raise
     except UnidentifiedImageError as error:
         raise ImageError("is not an image") from error
     except Image.DecompressionBombError as error:

@@ -122,13 +122,25 @@ def png_that_says(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
+def iptc_around(content):
+    """A picture's content in a case of another format, whose reader opens whatever is inside."""
+    layout = bytes([0x1C, 3, 20, 0, 2, 0, 9, 0x1C, 3, 30, 0, 2, 0, 9, 0x1C, 3, 60, 0, 2, 1, 0, 0x1C, 3, 120, 0, 1, 5])
+    return layout + bytes([0x1C, 8, 10, 132, 0]) + struct.pack(">I", len(content)) + content
+
+
+def icon_around(png):
+    return struct.pack("<HHH4B2H2I", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(png), 22) + png
+
+
 HOSTILE = {
     "empty": (lambda d: b"", "is empty"),
     "text": (lambda d: b"seven", "is not an image"),
     "an ending that lies": (lambda d: b"%PDF-1.7\n", "is not an image"),
     "PostScript, which would be run": (lambda d: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
+    "PostScript in a case": (lambda d: iptc_around(file_of(d, "EPS")), "not an image"),
     "a bomb": (lambda d: png_that_says(50_000, 50_000), "is too large"),
-    "a smaller bomb": (lambda d: png_that_says(9_000, 9_000), "9,000×9,000 pixels"),
+    "a smaller bomb": (lambda d: png_that_says(9_000, 9_000), "more than 50,000,000 pixels"),
+    "a bomb in an icon": (lambda d: icon_around(png_that_says(9_000, 9_000)), "more than 50,000,000 pixels"),
     "truncated PNG": (lambda d: file_of(d)[:-400], "is a damaged image"),
     "truncated JPEG": (lambda d: file_of(d, "JPEG")[:900], "is a damaged image"),
     "a broken checksum": (lambda d: file_of(d)[:40] + bytes(9) + file_of(d)[49:], "image"),
