@@ -15,7 +15,7 @@ import tyro
 import nets
 from mnist import data, metrics, pictures, settings
 from mnist.cli import parse, run
-from mnist.data.sources import SOURCES
+from mnist.data.sources import classes_of
 from mnist.errors import UserError
 from mnist.evaluation import Evaluation, Mistake, evaluate, probabilities, worst_mistakes
 from mnist.metrics import Bin, ClassScores, Confused
@@ -157,8 +157,7 @@ def main() -> int:
     digits = data.load(trained.dataset, data_dir, announce=lambda line: print(line, file=stream))
     if config.submission:
         submit(model, digits, config.submission)
-    source = SOURCES.get(trained.dataset, SOURCES["mnist"])
-    analysis, found = analyse(model, digits, source.classes)
+    analysis, found = analyse(model, digits, classes_of(trained.dataset))
     write_pictures(config.run, pictures.of_evaluation(found, model, digits.test))
     write_pictures(config.run, pictures.of_calibration(analysis.reliability, analysis.calibration_error))
     if config.json:

@@ -17,7 +17,7 @@ from autodiff import no_grad
 from mnist import data, settings
 from mnist.cli import parse, run
 from mnist.data import PIXELS
-from mnist.data.sources import SOURCES
+from mnist.data.sources import classes_of
 from mnist.errors import UserError
 from mnist.formats import FORMATS, FormatName
 from mnist.run_folder import CONFIG, METRICS, MODEL, STATE, load_network
@@ -104,8 +104,7 @@ def _write(model: nets.Sequential, config: ExportConfig) -> None:
 def about(folder: Path) -> dict[str, str]:
     """Return what a file shall say of the network besides: its run, its data, the classes, and how well it does."""
     dataset = settings.read(folder / CONFIG).dataset
-    classes = SOURCES.get(dataset, SOURCES["mnist"]).classes
-    found = {"run": folder.resolve().name, "dataset": dataset, "class_names": json.dumps(classes)}
+    found = {"run": folder.resolve().name, "dataset": dataset, "class_names": json.dumps(classes_of(dataset))}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a run that was ended early has no metrics
         found["test_accuracy"] = str(json.loads((folder / METRICS).read_text())["test_accuracy"])
     return found

@@ -12,7 +12,7 @@ from autodiff import no_grad
 from mnist import settings
 from mnist.config import TrainConfig
 from mnist.data import CLASSES, PIXELS, Split
-from mnist.data.sources import SOURCES
+from mnist.data.sources import classes_of
 from mnist.errors import UserError
 from mnist.evaluation import probabilities
 from mnist.run_folder import CONFIG, DEFAULT_PARENT, MODEL, load_network
@@ -34,7 +34,7 @@ class Trained:
     @property
     def class_names(self) -> tuple[str, ...]:
         """What the ten classes are called."""
-        return SOURCES.get(self.config.dataset, SOURCES["mnist"]).classes
+        return classes_of(self.config.dataset)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return the probability of each class: (n, 10) float32.

@@ -188,3 +188,8 @@ EMNIST_DIGITS = Source(
 )
 
 SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST, KMNIST, EMNIST_DIGITS)}
+
+
+def classes_of(name: str) -> tuple[str, ...]:
+    """Return what the ten classes of a data set are called; those of the 5,000 digits are MNIST's."""
+    return SOURCES.get(name, MNIST).classes

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from mnist.data import Split, folder
-from mnist.data.sources import MNIST, SOURCES
+from mnist.data.sources import MNIST, SOURCES, classes_of
 
 
 def test_every_row_is_found_by_its_name_and_its_hashes_are_hashes() -> None:
@@ -37,3 +37,8 @@ def test_one_pixel_makes_another_data_set(small: Any, tmp_path: Any) -> None:
     assert not small.source.matches(dataset.train, Split(images, dataset.test.labels))
     assert not small.source.matches(dataset.train, Split(images[:5], dataset.test.labels[:5]))
     np.testing.assert_array_equal(dataset.test.labels, np.arange(10))
+
+
+def test_the_classes_of_the_5000_digits_are_those_of_mnist_and_clothes_have_their_own() -> None:
+    assert classes_of("mnist-5k") == classes_of("mnist") == tuple("0123456789")
+    assert classes_of("fashion-mnist")[7] == "sneaker"
