@@ -35,7 +35,8 @@ def verdict(answer: Answer) -> str:
     return (
         f'<div class="verdict"><figure>{_img(_grey(answer.image), "the prepared image")}'
         "<figcaption>what the network sees</figcaption></figure>"
-        f'<p><strong id="seen">{escape(names[answer.best])}</strong> {escape(percent(p[answer.best]))}</p></div>'
+        f'<p><strong id="seen" style="--letters:{len(names[answer.best])}">{escape(names[answer.best])}</strong> '
+        f"{escape(percent(p[answer.best]))}</p></div>"
         f'<ol class="bars">{rows}</ol>'
     )
 

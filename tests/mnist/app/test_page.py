@@ -2,6 +2,8 @@
 
 import base64
 import io
+import os
+import shutil
 import zlib
 
 import numpy as np
@@ -63,6 +65,17 @@ def digit(digits):
     return Image.fromarray(digits.test.images[row].reshape(28, 28))
 
 
+@pytest.fixture
+def clothes(runs_folder):
+    """The name of one more run, whose classes have names of several lengths."""
+    folder = shutil.copytree(runs_folder / "mlp", runs_folder / "clothes")
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace('"mnist-5k"', '"fashion-mnist"'))
+    os.utime(folder / "model.safetensors", (0, 0))
+    yield folder.name
+    shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 def test_a_seven_drawn_with_the_mouse_is_seen_as_a_seven(visit, width, scheme):
     tab = visit(width=width, scheme=scheme)
@@ -118,6 +131,22 @@ def test_another_run_shows_its_own_layers_and_another_digit_its_own_evidence(vis
     tab.get_by_label("3", exact=True).check()
     wait_for(tab, "document.querySelector('.evidence').textContent.includes('“3”')")
     assert tab.get_attribute(".pile img:last-child", "src") != before
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_bars_begin_below_one_another_and_long_names_fit(visit, clothes, width):
+    tab = visit(width=width)
+    choose_run(tab, clothes)
+    draw(tab, SEVEN)
+    wait_for_seen(tab, "sneaker")
+    tab.locator(".logits").wait_for()
+    for bars in (".bars i", ".logits i"):
+        places = tab.eval_on_selector_all(bars, "all => all.map(i => i.getBoundingClientRect().left)")
+        assert len(places) == 10
+        assert max(places) - min(places) < 0.5
+    assert tab.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    name = tab.locator("#seen").bounding_box()
+    assert name["x"] + name["width"] <= width
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF"])
