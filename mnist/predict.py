@@ -59,6 +59,8 @@ class PredictConfig:
             raise UserError(f"--seed {self.seed}: must be 0 or more")
         if self.seed is not None and self.sample is None:
             raise UserError("--seed: decides what is sampled; add --sample 10")
+        if self.data_dir is not None and self.sample is None:
+            raise UserError(f"--data-dir {self.data_dir}: is where samples come from; add --sample 10")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +131,16 @@ def line(seen: Seen, p: np.ndarray, class_names: Sequence[str], room: int) -> st
     """Write in one line what was seen, how surely, and what else it might be."""
     order = np.argsort(-p, kind="stable")
     others = [f"{class_names[i]} {percent(p[i])}" for i in order[1 : 1 + _RUNNERS_UP] if p[i] >= _WORTH_TELLING]
-    told = f"{seen.name:{room}}  {class_names[order[0]]}  {percent(p[order[0]]):>6}"
+    width = max(map(len, class_names))
+    told = f"{on_its_line(seen.name):{room}}  {class_names[order[0]]:{width}}  {percent(p[order[0]]):>6}"
     if seen.label is not None:
         told += "  right" if order[0] == seen.label else f"  WRONG, it is {class_names[seen.label]}"
     return f"{told}   then {', '.join(others)}" if others else told
+
+
+def on_its_line(name: str) -> str:
+    """Return the name of a file with ? for all that is not printed, and that a terminal might obey instead."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def percent(p: float) -> str:
@@ -155,7 +163,7 @@ def tell(trained: Trained, seen: Iterable[Seen], room: int, show: bool) -> int:
     status, right, labelled = 0, 0, 0
     for each in seen:
         if each.probabilities is None or each.image is None:
-            print(f"{each.name}: {each.error}", file=sys.stderr, flush=True)
+            print(f"{on_its_line(each.name)}: {each.error}", file=sys.stderr, flush=True)
             status = 1
             continue
         print(line(each, each.probabilities, trained.class_names, room), flush=True)

@@ -88,8 +88,10 @@ def load_network(folder: Path) -> nets.Sequential:
         return checkpoint.load(folder / MODEL, nets.Sequential)
     except FileNotFoundError as error:
         raise UserError(f"{folder}: holds no {MODEL}; name the folder of a run, such as runs/001") from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / MODEL}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise UserError(f"{folder / MODEL}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def write_pictures(folder: Path, drawn: Iterable[tuple[str, Figure]]) -> None:

@@ -98,6 +98,22 @@ def test_all_read_is_status_0_and_show_draws_what_the_network_sees(called, pictu
     assert bars[0][0] == "3"
 
 
+def test_a_name_that_would_command_the_terminal_is_printed_on_one_line_and_told_to_programs_as_it_is(called, pictures):
+    shutil.copy(pictures / "3.png", pictures / "a\x1b[31m.png")
+    (pictures / "b\nc.txt").write_text("seven")
+    _, out, err = called(pictures / "a\x1b[31m.png", pictures / "b\nc.txt")
+    assert out.split()[:2] == [str(pictures / "a?[31m.png"), "3"]
+    assert err.splitlines()[1:] == [f"{pictures / 'b?c.txt'}: is not an image"]
+    _, out, _ = called(pictures / "b\nc.txt", "--json")
+    assert json.loads(out)["images"][0]["name"] == str(pictures / "b\nc.txt")
+
+
+def test_probabilities_stand_below_one_another_though_the_names_of_classes_are_of_other_lengths():
+    names = ("bag", "ankle boot")
+    lines = [predict.line(predict.Seen("a"), np.array(p), names, 1) for p in ([0.75, 0.25], [0.25, 0.75])]
+    assert lines == ["a  bag          75.0%   then ankle boot 25.0%", "a  ankle boot   75.0%   then bag 25.0%"]
+
+
 def test_an_image_in_letters_is_two_characters_a_pixel_and_plain_where_there_are_no_shades():
     image = np.array([[0, 255], [64, 128]], np.uint8)
     assert in_letters(image) == ["  ██", "░░▒▒"]
@@ -140,6 +156,7 @@ def test_before_any_training_it_says_to_train_first(tmp_path):
         (("--sample", "0"), "must be 1 or more"),
         (("--sample", "3", "--seed", "-1"), "must be 0 or more"),
         (("7.png", "--seed", "1"), "add --sample"),
+        (("7.png", "--data-dir", "there"), "add --sample"),
     ],
 )
 def test_wrong_usage_is_one_line(monkeypatch, arguments, told):
@@ -167,6 +184,13 @@ def test_a_run_that_cannot_be_asked_is_told(tmp_path, runs_folder, spoil, told):
     spoil(folder)
     with pytest.raises(UserError, match=told):
         runs.load(folder)
+
+
+def test_a_damaged_run_is_named_once(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"no")
+    with pytest.raises(UserError) as caught:
+        runs.load(tmp_path)
+    assert str(caught.value).count(str(tmp_path)) == 1
 
 
 def _save_a_network_for_something_else(folder):
