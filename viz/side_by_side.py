@@ -47,7 +47,10 @@ def draw_losses(losses: Curves, dark: bool = False) -> Figure:
 
 
 def draw_differences(differences: Curves, dark: bool = False) -> Figure:
-    """Draw how far apart losses are at each step; where there are many, the largest of as many as make a point."""
+    """Draw how far losses are from one at each step; where there are many, the largest of as many as make a point.
+
+    A training has its colour from `draw_losses`, if the one that the others are held against is the first there.
+    """
 
     def draw(axes: Axes) -> None:
         for name, values in differences.items():
@@ -55,7 +58,7 @@ def draw_differences(differences: Curves, dark: bool = False) -> Figure:
             axes.plot(steps, np.where(points > 0, points, np.nan), label=name, linewidth=1.2)
         axes.set(xlabel="step", ylabel="|difference|", title="Difference of the loss", yscale="log")
 
-    return _drawn(draw, dark)
+    return _drawn(draw, dark, before=1)
 
 
 def draw_accuracies(accuracies: Curves, dark: bool = False) -> Figure:
@@ -88,12 +91,12 @@ def draw_marks(names: Sequence[str], marks: Mapping[str, Sequence[float | None]]
     return _drawn(draw, dark, height=1.2 + 0.55 * len(names))
 
 
-def _drawn(draw: Callable[[Axes], None], dark: bool, height: float = 4.6) -> Figure:
-    """Return a figure with what is drawn, and a legend below it."""
+def _drawn(draw: Callable[[Axes], None], dark: bool, height: float = 4.6, before: int = 0) -> Figure:
+    """Return a figure with what is drawn, without the colours of so many before it, and a legend below it."""
     with mpl.rc_context(_DARK if dark else {}):
         figure = new_figure(4.7, height)
         axes = figure.subplots()
-        axes.set_prop_cycle(cycler(linestyle=_LINES) * cycler(color=_COLOURS[dark]))
+        axes.set_prop_cycle((cycler(linestyle=_LINES) * cycler(color=_COLOURS[dark]))[before:])
         draw(axes)
         axes.grid(alpha=0.3)
         figure.legend(loc="outside lower center", ncols=2 if len(axes.lines) > 3 else 3, fontsize=8, frameon=False)

@@ -30,6 +30,12 @@ def test_every_training_has_a_line_of_its_own_look_and_an_entry_of_the_legend(dr
     assert [text.get_text() for text in legend.get_texts()] == list(CURVES)
 
 
+def test_a_training_has_the_same_colour_in_every_picture():
+    differences = draw_differences({"the engine": CURVES["the engine"]})
+    figures = draw_losses(CURVES), draw_accuracies(CURVES), differences
+    assert len({lines_of(figure)["the engine"].get_color() for figure in figures}) == 1
+
+
 def test_where_lines_coincide_all_are_seen():
     widths = [line.get_linewidth() for line in lines_of(draw_losses({str(i): [1.0, 1.0] for i in range(9)})).values()]
     assert all(below > above for below, above in itertools.pairwise(widths))
