@@ -94,7 +94,7 @@ FORMATS: dict[FormatName, Format] = {
     ),
     "torch": Format(
         "torch_model.safetensors", _save_torch, _by_torch, "torch", "bench",
-        "load()(x), by `from {module} import load` in that folder",
+        "load()(torch.from_numpy(x)), by `from {module} import load` in that folder",
     ),
     "npz": Format(
         "model.npz", exchange.save_npz, _by_numpy, "numpy", "mnist",

@@ -39,7 +39,7 @@ def main() -> int:
         digits = data.load(config.dataset, config.data_dir, announce=lambda line: print(line, file=sys.stderr))
         report, status = (_classics if config.suite else _side_by_side)(config, digits)
         folder.write(report.files())
-        print(f"{report.title}\n\n{report.text()}\n\nwith curves: {folder.path / PAGE}")
+        print(f"{report.title}\n\n{report.text()}\n\nall of it, as a page: {folder.path / PAGE}")
     return status
 
 
