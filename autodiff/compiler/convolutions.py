@@ -62,10 +62,13 @@ def _back(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -
     if not (permuted and product) or len(shape) != 4 or permuted.attributes["axes"] != CHANNELS_WINDOW_PLACES:
         return None
     a, g = product.inputs
-    m, channels, *window = permuted.inputs[0].shape[:4]
+    m, channels, *lengths = permuted.inputs[0].shape
+    window, places, stride = (lengths[0], lengths[1]), tuple(lengths[2:]), _pair(stride)
     if len(a.shape) != 2 or len(g.shape) != 3 or (g.shape[0], a.shape[0]) != (m, channels * prod(window)):
         return None
-    return rewriter.write(IMAGES, a, g, shape=shape, window=tuple(window), stride=_pair(stride))
+    if a.dtype != g.dtype or places != places_of(shape, window, stride):
+        return None
+    return rewriter.write(IMAGES, a, g, shape=shape, window=window, stride=stride)
 
 
 def _weights(rewriter: Rewriter, operation: Operation, inputs: tuple[Value, ...]) -> Value | None:
@@ -88,10 +91,11 @@ def _columns(value: Value) -> Columns | None:
     windows = permuted and _made_by(permuted.inputs[0], "sliding_windows")
     if not (permuted and windows) or permuted.attributes["axes"] != CHANNELS_WINDOW_PLACES:
         return None
+    (images,) = windows.inputs
     m, channels, *window = permuted.output.shape[:4]
-    if len(value.shape) != 3 or value.shape[:2] != (m, channels * prod(window)):
+    if len(images.shape) != 4 or len(value.shape) != 3 or value.shape[:2] != (m, channels * prod(window)):
         return None
-    return Columns(windows.inputs[0], (window[0], window[1]), _pair(windows.attributes["stride"]))
+    return Columns(images, (window[0], window[1]), _pair(windows.attributes["stride"])) if m else None
 
 
 def _made_by(value: Value, name: str) -> Operation | None:
@@ -101,6 +105,11 @@ def _made_by(value: Value, name: str) -> Operation | None:
 
 def _pair(stride: int | tuple[int, ...]) -> tuple[int, int]:
     return (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
+
+
+def places_of(images: tuple[int, ...], window: tuple[int, int], stride: tuple[int, int]) -> tuple[int, ...]:
+    """Return how many windows there are down and across in images of a shape (m, channels, height, width)."""
+    return tuple((n - w) // step + 1 for n, w, step in zip(images[2:], window, stride, strict=True))
 
 
 def _columns_of(x: np.ndarray, window: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
@@ -117,8 +126,7 @@ def _images(
     a: np.ndarray, g: np.ndarray, shape: tuple[int, ...], window: tuple[int, int], stride: tuple[int, int]
 ) -> np.ndarray:
     """Images of a shape, to which the columns a·g of each are added as windows; a (k, r), g (m, r, places)."""
-    places = [(n - w) // step + 1 for n, w, step in zip(shape[2:], window, stride, strict=True)]
-    columns = np.matmul(a, g).reshape(*shape[:2], *window, *places)
+    columns = np.matmul(a, g).reshape(*shape[:2], *window, *places_of(shape, window, stride))
     return registry["add_windows"].kernel(columns.transpose(CHANNELS_WINDOW_PLACES), shape, stride)
 
 

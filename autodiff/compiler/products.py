@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autodiff.compiler.access import Factor, factors
+from autodiff.compiler.convolutions import places_of
 from autodiff.compiler.units import axis_of
 from autodiff.graph import Operation, Value
 from autodiff.kernels.compiled_narrow import is_narrow
@@ -46,8 +47,7 @@ class Written:
     def columns_of(self, images: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the columns of an image, (channels, a, b, places down, places across)."""
         window, stride = self.operation.attributes["window"], self.operation.attributes["stride"]
-        places = ((n - w) // step + 1 for n, w, step in zip(images[2:], window, stride, strict=True))
-        return images[1], *window, *places
+        return images[1], *window, *places_of(images, window, stride)
 
     @property
     def stride(self) -> str:
@@ -111,9 +111,8 @@ def _partial_gradients(p: Written) -> list[str]:
         p.room(p.columns, p.columns_of(images)),
         p.room(p.sums, (k, r)),
         _for_each_part(p),
-        f"    first, last = part_of({m}, i, {parts})",
         f"    {p.c}[i] = 0",
-        "    for j in range(first, last):",
+        f"    for j in range({m} * i // {parts}, {m} * (i + 1) // {parts}):",
         f"        take_windows({p.a}[j], {p.columns}, {p.stride})",
         f"        {narrow}{p.call(f'{p.columns}.reshape({(k, n)})', f'{p.b}[j].T', p.sums, f'0, {k}')}",
         f"        accumulate({p.sums}, {p.c}[i])",

@@ -1,6 +1,6 @@
 """Views: operations that only say where a number stands. They cost nothing: a loop reads through them.
 
-`resolve` answers, for an element of a value, which element of which stored value it is; the index of an axis is the
+`read` answers, for an element of a view, which element of what it is a view of that is; the index of an axis is the
 text of an expression.
 """
 

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from autodiff.kernels.linked import Linked
 from autodiff.kernels.specialised import Dispatchers
-from autodiff.kernels.vectors import VECTOR_BYTES, Matrix, int64, new_sum
+from autodiff.kernels.vectors import VECTOR_BYTES, Matrix, consecutive, int64, new_sum
 
 ROWS, COLUMNS = 4, 3
 """The tile, whose loads do not outnumber its multiply-adds."""
@@ -65,9 +65,7 @@ def _narrow_tile(rows: int, columns: int) -> Any:
                     for b_vector, total in zip(b_vectors, row_sums, strict=True):
                         product = builder.fmul(a_vector, b_vector, flags=["contract"])
                         builder.store(builder.fadd(builder.load(total), product, flags=["contract"]), total)
-            numbers = [builder.add(j, int64(n)) for n in range(columns)]
-            last = builder.sub(right, int64(1))
-            numbers = [builder.select(builder.icmp_signed("<", n, last), n, last) for n in numbers]
+            numbers = consecutive(builder, j, columns, right)
             for c_row, row_sums in zip(c_rows, sums, strict=True):
                 for number, total in zip(numbers, row_sums, strict=True):
                     C.store_sum(builder.load(total), c_row, number)

@@ -65,14 +65,8 @@ class Matrix:
         return self._builder.gep(self._start, [self._builder.mul(i, self.strides[0])])
 
     def rows(self, first: ir.Value, count: int, bottom: ir.Value) -> list[ir.Value]:
-        """The addresses of consecutive rows; from the bottom on, the last row above it again.
-
-        The edge then needs no code of its own: its tile computes and stores the last row more than once.
-        """
-        builder = self._builder
-        last = builder.sub(bottom, int64(1))
-        numbers = [builder.add(first, int64(i)) for i in range(count)]
-        return [self.row(builder.select(builder.icmp_signed("<", i, last), i, last)) for i in numbers]
+        """The addresses of consecutive rows; from the bottom on, the last row above it again."""
+        return [self.row(i) for i in consecutive(self._builder, first, count, bottom)]
 
     def repeated(self, row: ir.Value, column: ir.Value) -> ir.Value:
         """A vector that holds one entry in every lane."""
@@ -123,7 +117,18 @@ class Matrix:
         return self._builder.call(function, arguments)
 
 
+def consecutive(builder: ir.IRBuilder, first: ir.Value, count: int, end: ir.Value) -> list[ir.Value]:
+    """Consecutive numbers of rows or columns; from the end on, the last one before it again.
+
+    The edge then needs no code of its own: its tile computes and stores the last row more than once.
+    """
+    last = builder.sub(end, int64(1))
+    numbers = [builder.add(first, int64(i)) for i in range(count)]
+    return [builder.select(builder.icmp_signed("<", i, last), i, last) for i in numbers]
+
+
 def repeat(builder: ir.IRBuilder, scalar: ir.Value, lanes: int) -> ir.Value:
+    """A vector that holds a number in every lane."""
     nothing = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
     zeros = ir.Constant(ir.VectorType(int32, lanes), [0] * lanes)
     return builder.shuffle_vector(builder.insert_element(nothing, scalar, int32(0)), nothing, zeros)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mnist.benchmark.truth import TOLERANCE, Truth
 from mnist.benchmark.worker import ContestantError, Worker
+from mnist.contestants import ENTRIES
 from mnist.contestants.problem import Problem
 from mnist.contestants.serving import Start
 
@@ -44,11 +45,13 @@ class Timing:
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What a step of a problem costs each contestant, and why some have no time."""
+    """What a step of a problem costs each contestant, and who has no time: why it failed, or that it takes no part."""
 
     problem: Problem
     timings: dict[str, Timing]
     failures: dict[str, str]
+    left_out: Sequence[str] = ()
+    """Those who do not know the network."""
 
     def ratio(self, name: str, to: str) -> float | None:
         """Return the ratio of two medians; None where one is missing, or of other numbers."""
@@ -72,11 +75,16 @@ class Measurement:
             for name, timing in self.timings.items()
         }
         problem = dataclasses.asdict(self.problem) | {"multiplications": self.problem.multiplications}
-        return {"problem": problem, "seconds": timings, "failures": self.failures}
+        return {
+            "problem": problem,
+            "seconds": timings,
+            "failures": self.failures,
+            "left_out": list(self.left_out),
+        }
 
 
 def measure(workers: Mapping[str, Worker], problem: Problem, rounds: int, patience: float) -> Measurement:
-    """Have all contestants begin with a problem, one after the other, and then take turns.
+    """Have all contestants who know a problem's network begin with it, one after the other, and then take turns.
 
     Taking turns, they all meet the same noise. In the other times their processes sleep. A turn begins with steps
     that are not counted, in which the threads of the one before fall asleep; a time is of as many steps as take some
@@ -85,7 +93,8 @@ def measure(workers: Mapping[str, Worker], problem: Problem, rounds: int, patien
     truth = Truth.of(problem)
     starts: dict[str, Start] = {}
     failures: dict[str, str] = {}
-    for name, worker in workers.items():
+    able = {name: worker for name, worker in workers.items() if ENTRIES[name].knows(problem)}
+    for name, worker in able.items():
         try:
             starts[name] = worker.ask(patience, "start", problem)
         except ContestantError as error:
@@ -102,4 +111,4 @@ def measure(workers: Mapping[str, Worker], problem: Problem, rounds: int, patien
         for name, start in starts.items()
         if name not in failures
     }
-    return Measurement(problem, timings, failures)
+    return Measurement(problem, timings, failures, [name for name in workers if name not in able])

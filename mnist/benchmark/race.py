@@ -16,7 +16,7 @@ from typing import Any
 
 from mnist import contestants, data
 from mnist.benchmark.config import BenchmarkConfig
-from mnist.benchmark.table import WIDTH
+from mnist.benchmark.table import WIDTH, takes_no_part
 from mnist.benchmark.worker import ContestantError
 from mnist.contestants import ENTRIES
 from mnist.contestants.digits import put
@@ -66,11 +66,13 @@ def race(config: BenchmarkConfig, names: Sequence[str], announce: Callable[[str]
         UserError: the data are not to be had.
     """
     digits = data.load(config.dataset, config.data_dir, announce=announce)
-    runners = {name: Runner() for name in names}
+    runners = {name: Runner() for name in names if ENTRIES[name].knows(config.raced)}
+    for name in [name for name in names if name not in runners]:
+        announce(f"{ENTRIES[name].title} {takes_no_part(name)}")
     with tempfile.TemporaryDirectory() as folder:
         put(Path(folder), digits.train, digits.test)
         for number in range(config.rounds):
-            for name in [name for name in names if not runners[name].failure]:
+            for name in [name for name in runners if not runners[name].failure]:
                 runners[name].run(config, name, folder)
                 announce(f"run {number + 1} of {config.rounds}: {ENTRIES[name].title}, {runners[name].latest}")
     announce(f"\n{table(config, runners)}")

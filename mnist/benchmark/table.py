@@ -31,12 +31,19 @@ def _lines(measurement: Measurement) -> Iterator[str]:
             yield f"{line}   not ranked: its numbers are off by {timing.error:.1e}"
     for name, why in measurement.failures.items():
         yield f"{ENTRIES[name].title:{WIDTH}}{'–':>8}   {why}"
+    for name in measurement.left_out:
+        yield f"{ENTRIES[name].title:{WIDTH}}{'–':>8}   {takes_no_part(name)}"
     agreeing = [timing.error for timing in measurement.timings.values() if timing.agrees]
     if agreeing:
         yield (
             f"same numbers: the first steps of {len(agreeing)} of {len(measurement.timings)} are within "
             f"{max(agreeing):.0e} of the right ones (bound {TOLERANCE:.0e})"
         )
+
+
+def takes_no_part(name: str) -> str:
+    """Say why a contestant is left out."""
+    return f"takes no part: it knows the {ENTRIES[name].network} alone"
 
 
 def microseconds(seconds: float) -> str:

@@ -13,22 +13,31 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mnist.contestants.architecture import NetworkName
     from mnist.contestants.problem import Contestant, Problem
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a contestant is found: a class in a file beside this one, which needs a library."""
+    """Where a contestant is found: a class in a file beside this one, which needs a library.
+
+    `network` is the only one that it knows; one that is built of layers knows them all.
+    """
 
     title: str
     library: str
     module: str
     kind: str
+    network: NetworkName | None = None
 
     @property
     def is_installed(self) -> bool:
         """Whether the library is there; it is not imported for that."""
         return find_spec(self.library) is not None
+
+    def knows(self, problem: Problem) -> bool:
+        """Whether it can train the network of a problem."""
+        return self.network in (None, problem.network)
 
     def load(self) -> type[Contestant]:
         """Import the library. Raises what it raises."""
@@ -36,12 +45,18 @@ class Entry:
         return kind
 
     def enter(self, problem: Problem) -> Contestant:
-        """Return the contestant with its first weights. Raises what the library raises."""
+        """Return the contestant with its first weights. Raises what the library raises.
+
+        Raises:
+            ValueError: it does not know the network.
+        """
+        if not self.knows(problem):
+            raise ValueError(f"{self.title}: knows the {self.network} alone, not {problem.network}")
         return self.load()(problem)
 
 
 ENTRIES = {
-    "numpy": Entry("NumPy by hand", "numpy", "by_numpy", "ByHand"),
+    "numpy": Entry("NumPy by hand", "numpy", "by_numpy", "ByHand", "mlp"),
     "eager": Entry("this engine, eager", "autodiff", "by_engine", "Eager"),
     "compiled": Entry("this engine, compiled", "autodiff", "by_engine", "Compiled"),
     "tf-eager": Entry("TensorFlow, eager tape", "tensorflow", "by_tensorflow", "Eager"),
@@ -51,7 +66,7 @@ ENTRIES = {
     "torch": Entry("PyTorch, eager", "torch", "by_pytorch", "Eager"),
     "torch-compile": Entry("PyTorch, torch.compile", "torch", "by_pytorch", "Compiled"),
     "jax": Entry("JAX, jit", "jax", "by_jax", "Jit"),
-    "manual": Entry("by hand", "numpy", "by_manual", "ByHand"),
-    "float64": Entry("by hand, float64", "numpy", "by_manual", "Wide"),
+    "manual": Entry("by hand", "numpy", "by_manual", "ByHand", "mlp"),
+    "float64": Entry("by hand, float64", "numpy", "by_manual", "Wide", "mlp"),
 }
 """All contestants, by the names that flags know."""

@@ -33,8 +33,6 @@ class ByHand(StepByStep):
     dtype: ClassVar[type[np.floating]] = np.float32
 
     def __init__(self, problem: Problem) -> None:
-        if problem.network != "mlp":
-            raise NotImplementedError(f"its formulas are those of a perceptron, not of {problem.network}")
         self._θ = [first.astype(self.dtype) for first in problem.parameters()]
         update = SGD if problem.optimizer == "sgd" else Adam
         self._update: SGD | Adam = update(self._θ, problem.learning_rate)

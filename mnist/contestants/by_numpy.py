@@ -16,8 +16,6 @@ class ByHand(StepByStep):
     """
 
     def __init__(self, problem: Problem) -> None:
-        if problem.network != "mlp":
-            raise NotImplementedError(f"its formulas are those of a perceptron, not of {problem.network}")
         first = problem.parameters()
         self._θ, self._g = (np.concatenate([p.ravel() for p in first]) for _ in range(2))
         parameters, gradients = _parts(self._θ, first), _parts(self._g, first)

@@ -190,7 +190,7 @@ def test_json_has_every_figure_of_the_table(run, tmp_path):
         "lr": None,
         "multiplications": 4 * (2 * 6 * 5 + 3 * 5 * 3),
     }
-    assert measurement["failures"] == {}
+    assert (measurement["failures"], measurement["left_out"]) == ({}, [])
     assert list(measurement["seconds"]) == ["numpy", "eager"]
     for name, figures in measurement["seconds"].items():
         quartiles = {"low", "median", "high"}
@@ -230,6 +230,21 @@ def test_a_race_has_a_cold_run_and_warm_ones(run, tmp_path):
     (line,) = [line for line in out.splitlines() if line.startswith(ENTRIES["numpy"].title)]
     assert f"{runs['seconds']:.2f}" in line.split()
     assert f"{runs['cold']['arrived']:.2f}" in line.split()
+
+
+@pytest.mark.parametrize("flags", [(), ("--to-accuracy", 60, "--dataset", "mnist-5k")], ids=["steps", "race"])
+def test_whoever_does_not_know_a_network_takes_no_part_and_has_not_failed(run, tmp_path, flags):
+    path = tmp_path / "figures.json"
+    flags = ("--network", "lenet", "--rounds", 1, "--contestants", "numpy", *flags)
+    status, out, err = run(*flags, "--json", path)
+    assert (status, err) == (0, "")
+    assert line_of(out, "numpy").endswith("takes no part: it knows the mlp alone")
+    found = json.loads(path.read_text())
+    if "measurements" in found:
+        (found,) = found["measurements"]
+        assert (found["seconds"], found["failures"], found["left_out"]) == ({}, {}, ["numpy"])
+    else:
+        assert found["runs"] == {}
 
 
 # ── what fails ──────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,8 @@ import autodiff as ad
 import nets
 from autodiff.compiler import program
 from autodiff.compiler.program import Program, optimized
+from autodiff.compiler.units import is_product
+from autodiff.ops.windows import add_windows
 from tests.autodiff.compiler.conftest import let_python_run_it
 
 CASES = [  # channels, kernel, stride, padding, groups
@@ -100,6 +102,44 @@ def test_windows_in_another_order_are_not_taken_for_columns(by_three, axes):
     windows = np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3)).transpose(axes)
     (result,) = compiled([leaf.data for leaf in compiled.leaves])
     np.testing.assert_allclose(result, w @ windows.reshape(3, 8, 20), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("shape", "window"), [((2, 2, 4, 5, 6), (3,)), ((3, 3, 4), (2, 2, 2))], ids=["one", "three"])
+def test_windows_over_one_axis_or_three_are_not_taken_for_columns(by_three, shape, window):
+    order = (0, 1, 4, 5, 2, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(random(shape), window, tuple(range(-len(window), 0)))
+    windows = windows.transpose(order)
+    columns = windows.reshape(len(windows), np.prod(windows.shape[1:4]), -1)
+    w = random((3, columns.shape[1]), 1)
+
+    def f(x, w):
+        return ad.matmul(w, ad.reshape(ad.permute_dims(ad.sliding_windows(x, window), order), columns.shape))
+
+    np.testing.assert_allclose(ad.jit(f)(random(shape), w).data, w @ columns, rtol=1e-12)
+
+
+def test_windows_that_leave_places_free_are_laid_where_they_belong(by_three):
+    def f(a, g):
+        columns = ad.reshape(ad.matmul(a, g), (3, 2, 3, 3, 2, 2))
+        return add_windows(ad.permute_dims(columns, (0, 1, 4, 5, 2, 3)), (3, 2, 6, 7), (1, 1))
+
+    operands = random((18, 4)), random((3, 4, 4), 1)
+    np.testing.assert_allclose(ad.jit(f)(*operands).data, f(*operands), rtol=1e-12)
+
+
+@pytest.mark.parametrize("types", [(np.float32, np.float64), (np.float64, np.float32)], ids=str)
+def test_a_product_of_two_types_is_left_to_numpy(types):
+    f, (x, w, b) = step_of(CASES[0])
+    graph = optimized(ad.trace(f, x.astype(types[0]), w.astype(types[1]), b))
+    products = [operation for operation in graph if is_product(operation)]
+    assert all(len({value.dtype for value in (*op.inputs, op.output)}) == 1 for op in products)
+
+
+def test_no_images_have_no_windows_and_a_gradient_of_zero(by_three):
+    def f(x, w):
+        return ad.grad(lambda w: ad.sum(ad.square(nets.conv2d(x, w))))(w)
+
+    np.testing.assert_array_equal(ad.jit(f)(random((0, 2, 5, 6)), random((4, 2, 3, 3))).data, np.zeros((4, 2, 3, 3)))
 
 
 def network(pool):
