@@ -145,7 +145,8 @@ def test_bars_begin_below_one_another_and_long_names_fit(visit, clothes, width):
         assert len(places) == 10
         assert max(places) - min(places) < 0.5
     assert tab.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-    name = tab.locator("#seen").bounding_box()
+    image, name = tab.locator(".verdict img").bounding_box(), tab.locator("#seen").bounding_box()
+    assert image["width"] == image["height"]
     assert name["x"] + name["width"] <= width
 
 
