@@ -28,6 +28,8 @@ def run(code, *, timeout=60, **environment):
 
 def output_of(code, *, timeout=60, **environment):
     """Run Python code that must succeed, and return what it printed; skip where Numba lacks the threading layer."""
+    if environment.get("NUMBA_THREADING_LAYER") == "tbb":  # pip puts its library where no loader looks
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join([f"{sys.prefix}/lib", os.environ.get("LD_LIBRARY_PATH", "")])
     done = run(code, timeout=timeout, **environment)
     if "No threading layer could be loaded" in done.stderr:
         pytest.skip(f"Numba's threading layer {environment['NUMBA_THREADING_LAYER']} is not installed")
