@@ -3,8 +3,8 @@
 What was chosen was chosen on images held out from the training set; the test images have chosen nothing. Of 10,000
 that were held out 784-800-10 knew 99.21 % after 60 epochs on images bent by 34, as in the paper, 99.34 % by 22 and
 99.31 % by 16; 1024-1024 after as many, by 20, knew 99.43 %. Clothes are hurt by being turned and scaled, 88.6 %, and
-helped by being shifted, 90.4 %. `cnn` knew 99.40 % after 8 epochs, and 99.46 % after 10 on bent images. Neither it nor
-`strong` has been tried at its full length yet.
+helped by being shifted, 90.4 %. `cnn` knew 99.40 % after 8 epochs, and 99.46 % after 10 on bent images. `strong` has
+not been tried at its full length yet.
 """
 
 from __future__ import annotations
