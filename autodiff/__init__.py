@@ -12,7 +12,8 @@ from autodiff.errors import GradientError
 from autodiff.jit import TraceError, jit
 from autodiff.ops import *  # noqa: F403
 from autodiff.ops import __all__ as _operations
-from autodiff.tape import no_grad, primitive
+from autodiff.recording import no_grad
+from autodiff.tape import primitive
 from autodiff.tensor import Tensor
 from autodiff.tracing import Graph, trace
 from autodiff.transforms import grad, hessian, jacobian, jvp, value_and_grad, vjp

@@ -20,6 +20,7 @@ from autodiff import tape
 from autodiff.errors import RETOLD, GradientError, describe, describe_call, retell
 from autodiff.explain.formula import formula
 from autodiff.ops import add, astype, broadcast_to, sum_to
+from autodiff.recording import is_recording, with_recording
 from autodiff.source import describe_place
 from autodiff.tape import Array, Node, Variable, shape_of, unwrap
 
@@ -40,7 +41,7 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
         )
     variables = ancestry(output)
     leaves = [variable for variable in variables if variable.node is None]
-    create_graph = create_graph or (tape.is_recording() and any(leaf.listening for leaf in leaves))
+    create_graph = create_graph or (is_recording() and any(leaf.listening for leaf in leaves))
     kept = [leaf for leaf in leaves if not leaf.listening] + [v for v in variables if v.node and v.retains_grad]
 
     def totals() -> list[Any]:
@@ -49,7 +50,7 @@ def backward(output: Variable, seed: Array, *, create_graph: bool = False) -> No
             return [_total_grad(variable, cotangents.get(id(variable))) for variable in kept]
 
     # Stored when nothing can fail any more, in one call to C, where no interrupt comes between two of them.
-    list(map(setattr, kept, repeat("grad"), tape.with_recording(create_graph, totals)))
+    list(map(setattr, kept, repeat("grad"), with_recording(create_graph, totals)))
 
 
 def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_graph: bool) -> list[Array | None]:
@@ -61,7 +62,7 @@ def pull(output: Variable, seed: Array, targets: Sequence[Variable], *, create_g
             cotangents = walk(variables, seed, targets, create_graph=create_graph)
             return [cotangents.get(id(target)) for target in targets]
 
-    return tape.with_recording(create_graph, gradients)
+    return with_recording(create_graph, gradients)
 
 
 def ancestry(output: Variable, stop: Collection[Variable] = ()) -> list[Variable]:

@@ -13,6 +13,7 @@ import numpy as np
 from autodiff import tape
 from autodiff.compiler.tracing import Arguments, Guard, MisfitError, SourceTracer, TraceError, copied, same
 from autodiff.graph import Graph
+from autodiff.recording import is_recording
 from autodiff.tape import Array, Variable, tick, unwrap, watching
 from autodiff.tensor import Tensor
 
@@ -64,9 +65,9 @@ class Jit:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
             args = _by_position(self._f, args, kwargs)
-        if tape.watcher() or (tape.is_recording() and any(map(_is_differentiated, args))):
+        if tape.watcher() or (is_recording() and any(map(_is_differentiated, args))):
             return self._f(*args)
-        versions = self._versions.setdefault((tape.is_recording(), *map(_signature, args)), [])
+        versions = self._versions.setdefault((is_recording(), *map(_signature, args)), [])
         for version in versions:
             if version.holds(args):
                 self._last = version

@@ -11,7 +11,8 @@ import numpy as np
 from autodiff import ops, tape
 from autodiff.errors import describe
 from autodiff.interop import plain
-from autodiff.tape import Array, Variable, is_recording, tick, unwrap
+from autodiff.recording import is_recording
+from autodiff.tape import Array, Variable, tick, unwrap
 
 NOT_IN_PLACE = (
     "a Tensor cannot be changed in place, since the tape may need its old numbers. Build a new one, with "

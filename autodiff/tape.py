@@ -12,25 +12,23 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextvars import ContextVar, Token, copy_context
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from contextvars import ContextVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from autodiff import source
 from autodiff.errors import RETOLD, describe_operation, tell
+from autodiff.recording import is_recording
 
 Array: TypeAlias = Any
 """What an operation takes and gives: an ndarray, a NumPy or Python number, or a `Variable` that holds one."""
-
-Result = TypeVar("Result")
 
 Rule: TypeAlias = Callable[..., Array] | None
 """`rule(g, out, *operands, **attributes)`: the cotangent of one operand, given the cotangent `g` of `out`.
 None says that the operand has no gradient."""
 
 _clock = itertools.count(1)
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
 _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
@@ -271,7 +269,7 @@ def bind(primitive: Primitive, operands: tuple[Array, ...], attributes: dict[str
     result = kind.of(out)
     if result._data.base is not None:
         _share_changes(result, operands)
-    if tracked and _recording.get() and result._data.dtype.kind == "f" and _has_path(primitive, operands):
+    if tracked and is_recording() and result._data.dtype.kind == "f" and _has_path(primitive, operands):
         result.node = Node(primitive, operands, attributes)
         result.tracked = True
     if watcher := _watcher.get():
@@ -307,11 +305,6 @@ def unwrap(value: Array) -> Array:
     return value._data if isinstance(value, Variable) else value
 
 
-def is_recording() -> bool:
-    """Whether operations are being recorded in this thread and async context."""
-    return _recording.get()
-
-
 def watcher() -> Watcher | None:
     """Return who looks on in this thread and async context."""
     return _watcher.get()
@@ -338,44 +331,3 @@ def during(pass_: Pass) -> Iterator[None]:
         yield
     finally:
         watcher.end()
-
-
-class recording(contextlib.ContextDecorator):  # noqa: N801
-    """Turn recording on or off within a `with`, for this thread and async context alone."""
-
-    __slots__ = ("mode", "tokens")
-
-    def __init__(self, mode: bool) -> None:
-        self.mode = mode
-        self.tokens: list[Token[bool]] = []
-
-    def __call__(self, function: Any) -> Any:
-        """Decorate a function."""
-        later = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
-        if any(runs_later(function) for runs_later in later):
-            raise TypeError(f"{function.__name__} runs after the call has returned; write `with …:` inside of it")
-        return super().__call__(function)
-
-    def _recreate_cm(self) -> recording:
-        return recording(self.mode)  # each call of a decorated function has its own
-
-    def __enter__(self) -> None:
-        self.tokens.append(_recording.set(self.mode))
-
-    def __exit__(self, *exception: object) -> None:
-        _recording.reset(self.tokens.pop())
-
-
-def with_recording(mode: bool, function: Callable[[], Result]) -> Result:
-    """Call a function with recording on or off; not even an interrupt can leave it so, as it can in a `with`."""
-    context = copy_context()
-    context.run(_recording.set, mode)
-    return context.run(function)
-
-
-def no_grad() -> recording:
-    """Record nothing within `with no_grad(): …`, or within a function decorated with `@no_grad()`.
-
-    It holds for the current thread and async context alone.
-    """
-    return recording(False)

@@ -16,7 +16,8 @@ import numpy as np
 from autodiff import ops
 from autodiff.backward import ancestry, pull
 from autodiff.errors import describe
-from autodiff.tape import Array, Variable, is_recording, recording, shape_of, unwrap
+from autodiff.recording import is_recording, recording
+from autodiff.tape import Array, Variable, shape_of, unwrap
 from autodiff.tensor import Tensor, is_real
 
 Function = Callable[..., Any]

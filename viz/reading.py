@@ -11,6 +11,7 @@ import numpy as np
 from autodiff import Tensor, tape
 from autodiff.explain.formula import formula
 from autodiff.graph import Graph, Operation, Value
+from autodiff.recording import recording
 from autodiff.tape import Array, Primitive, shape_of
 
 MOST_RULES = 6
@@ -118,7 +119,7 @@ def _rule(operation: Operation, index: int) -> Rule | None:
     reads = _Reads()
     try:
         text = formula(primitive, operands, attributes, out, index)
-        with tape.recording(False), tape.watching(reads), np.errstate(all="ignore"):
+        with recording(False), tape.watching(reads), np.errstate(all="ignore"):
             cotangent = Tensor.of(np.ones_like(out.data))
             result = rule(cotangent, out, *((tuple(operands),) if primitive.rule_for else operands), **attributes)
     except Exception:  # a rule that cannot be run by itself is still drawn

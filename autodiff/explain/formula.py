@@ -17,6 +17,7 @@ from autodiff import tape
 from autodiff.explain.names import Name
 from autodiff.explain.writing import Part, write, write_leaf
 from autodiff.graph import Tracer, Value
+from autodiff.recording import recording
 from autodiff.tape import Array, Primitive, Variable, unwrap
 
 
@@ -46,7 +47,7 @@ class Rule:
             self._tracer.add(symbol, "input") if isinstance(symbol, Variable) else None
             for symbol in (*symbols, result, cotangent)
         ]
-        with tape.recording(False), tape.watching(self._tracer), np.errstate(all="ignore"):
+        with recording(False), tape.watching(self._tracer), np.errstate(all="ignore"):
             given = (tuple(symbols),) if primitive.rule_for else symbols
             self._written = self._tracer.value_of(rule(cotangent, result, *given, **attributes))
 

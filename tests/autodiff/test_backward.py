@@ -9,7 +9,8 @@ import pytest
 import autodiff as ad
 from autodiff import GradientError, Tensor
 from autodiff.backward import ancestry
-from autodiff.tape import Watcher, is_recording, watching
+from autodiff.recording import is_recording
+from autodiff.tape import Watcher, watching
 
 rng = np.random.default_rng(0)
 START = rng.bit_generator.state

@@ -10,7 +10,8 @@ import pytest
 
 import autodiff as ad
 from autodiff.kernels.team import Team
-from autodiff.tape import Watcher, is_recording, registry, watching
+from autodiff.recording import is_recording
+from autodiff.tape import Watcher, registry, watching
 
 # A generator that is interrupted while Python throws it away keeps that to itself.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

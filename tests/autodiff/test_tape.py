@@ -9,7 +9,8 @@ import pytest
 
 import autodiff as ad
 from autodiff.ops import multiply
-from autodiff.tape import Node, Primitive, Variable, bind, is_recording, registry, tick
+from autodiff.recording import is_recording
+from autodiff.tape import Node, Primitive, Variable, bind, registry, tick
 
 rng = np.random.default_rng(0)
 

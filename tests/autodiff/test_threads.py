@@ -12,7 +12,7 @@ import pytest
 
 import autodiff as ad
 from autodiff.kernels import compiled
-from autodiff.tape import is_recording
+from autodiff.recording import is_recording, recording
 from tests.programs import LAYERS, output_of
 
 rng = np.random.default_rng(0)
@@ -107,7 +107,7 @@ def test_threads_enter_and_leave_no_grad_each_for_itself(many_switches):
             for _ in range(3):
                 wrong += (x * 2).requires_grad != recorded or is_recording() != recorded
                 if depth < 6 and generator.random() < 0.7:
-                    with ad.no_grad() if recorded else ad.tape.recording(True):
+                    with ad.no_grad() if recorded else recording(True):
                         wrong += stay(depth + 1)
             return wrong
 
@@ -125,7 +125,7 @@ def test_no_grad_holds_for_its_own_task():
         wrong = 0
         for _ in range(20):
             silent = generator.random() < 0.5
-            with ad.tape.recording(not silent):
+            with recording(not silent):
                 for _ in range(generator.integers(1, 4)):
                     await asyncio.sleep(0)
                     y = ad.sum(x * x)

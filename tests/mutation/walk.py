@@ -34,7 +34,7 @@ SUMMED = "sum_to(cotangent, shape=data.shape)"
 FITTING = "tuple(slice(0, n) for n in data.shape)"
 KEPT = "variable.grad._data"
 GRAD = "cotangent if variable.grad is None else add(variable.grad, cotangent)"
-LISTENED = "create_graph or (tape.is_recording() and any(leaf.listening for leaf in leaves))"
+LISTENED = "create_graph or (is_recording() and any(leaf.listening for leaf in leaves))"
 TRACED = "create_graph or (watcher is not None and watcher.traces)"
 data_setter = tensor.Tensor.data.fset
 
@@ -144,13 +144,13 @@ FAULTS = [
     fault("recording", "of no gradient", backward.backward, LISTENED, "False"),
     fault("recording", "not for who listens", backward.backward, LISTENED, "create_graph"),
     fault("recording", "left as it is in the walk", backward.backward,
-          "tape.with_recording(create_graph, totals)", "totals()"),
+          "with_recording(create_graph, totals)", "totals()"),
     fault("recording", "left as it is in a pullback", backward.pull,
-          "tape.with_recording(create_graph, gradients)", "gradients()"),
+          "with_recording(create_graph, gradients)", "gradients()"),
     fault("recording", "the rules always see arrays", backward.walk, TRACED, "False"),
     fault("recording", "the rules see arrays though they are traced", backward.walk, TRACED, "create_graph"),
     fault("recording", "decided by the last operand", tape.bind, "tracked or operand.tracked", "operand.tracked"),
-    fault("recording", "within no_grad", tape.bind, "_recording.get()", "True"),
+    fault("recording", "within no_grad", tape.bind, "is_recording()", "True"),
     fault("recording", "of integers", tape.bind, "result._data.dtype.kind == 'f'", "True"),
     fault("recording", "of what has no path", tape.bind, "_has_path(primitive, operands)", "True"),
     fault("recording", "a run is over, but its variables still listen", transforms._Run.__init__,
