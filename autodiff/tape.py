@@ -82,8 +82,10 @@ Variable.result_type = Variable
 class Node:
     """One line of the tape: `result = primitive(*inputs, **attributes)`, and when and where it was written."""
 
-    __slots__ = ("attributes", "inputs", "moment", "place", "primitive", "seal")
+    __slots__ = ("attributes", "inputs", "listener", "moment", "place", "primitive", "seal")
 
+    listener: Variable | None
+    """A leaf behind the result that something was found to listen to; see `transforms`."""
     seal: int | None
     """A hash of all that a rule may read, by which a change behind the engine's back is noticed; see `anomaly`."""
 
@@ -93,6 +95,7 @@ class Node:
         self.attributes = attributes
         self.moment = next(_clock)
         self.place = source.caller(3)  # past this, bind and the operation
+        self.listener = None
         self.seal = None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import ops
-from autodiff.backward import ancestry, pull
+from autodiff.backward import pull
 from autodiff.errors import describe
 from autodiff.recording import is_recording, recording
 from autodiff.tape import Array, Variable, shape_of, unwrap
@@ -155,11 +155,7 @@ class _Run:
             for variable in self.inputs:
                 if isinstance(variable, _Primal):
                     variable.listening = False
-        self.has_listener = is_recording() and any(_listens(leaf) for leaf in self._leaves())
-
-    def _leaves(self) -> list[Variable]:
-        """Return the leaves that the output was made from, those behind the inputs included."""
-        return [variable for variable in ancestry(self.out) if variable.node is None] if self.out.tracked else []
+        self.has_listener = is_recording() and self.out.tracked and _has_listener(self.out)
 
     def value(self) -> Tensor:
         """Return the output, recorded only for those who listen outside."""
@@ -214,6 +210,29 @@ def _fresh(primal: Array) -> Tensor:
         )
     variable.name = getattr(primal, "name", None)
     return variable
+
+
+def _has_listener(output: Variable) -> bool:
+    """Whether something listens to a leaf that the output was made from, be it behind the inputs of its run.
+
+    All on the way to such a leaf remember it: else each step of a descent would look for it through all steps before.
+    """
+    found = [output]
+    made: dict[int, Variable] = {}  # from each operand found, the result that it was found behind
+    while found:
+        variable = found.pop()
+        leaf = variable.node.listener if variable.node else variable
+        if leaf is not None and _listens(leaf):
+            while variable is not output:
+                variable = made[id(variable)]
+                if variable.node:
+                    variable.node.listener = leaf
+            return True
+        for operand in variable.node.inputs if variable.node else ():
+            if isinstance(operand, Variable) and operand.tracked and id(operand) not in made:
+                made[id(operand)] = variable
+                found.append(operand)
+    return False
 
 
 def _listens(leaf: Variable) -> bool:

@@ -481,6 +481,25 @@ def test_a_value_that_leaves_its_run_listens_no_more():
     assert not ad.grad(lambda y: (y * kept[0]).sum())(V).requires_grad
 
 
+@pytest.mark.parametrize("product", [lambda a, b: a * b, lambda a, b: b * a], ids=["first", "last"])
+@pytest.mark.parametrize("trained", [False, True])
+def test_who_listens_is_asked_again_when_a_run_is_over(product, trained):
+    weight = ad.Tensor(3.0, requires_grad=trained)
+    kept = []
+
+    def f(x):
+        kept.append(product(x, weight))
+        assert ad.grad(lambda y: y * kept[0])(2.0).requires_grad
+        return kept[0]
+
+    ad.grad(f)(1.0)
+    gradient = ad.grad(lambda y: y * kept[0])(2.0)
+    assert gradient.requires_grad == trained
+    if trained:
+        gradient.backward()
+        assert weight.grad.item() == 1.0
+
+
 # ── what listens ────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -156,7 +156,11 @@ FAULTS = [
     fault("recording", "a run is over, but its variables still listen", transforms._Run.__init__,
           "variable.listening = False", "variable.listening = True"),
     fault("recording", "not of what others listen to", transforms._Run.__init__,
-          "is_recording() and any(_listens(leaf) for leaf in self._leaves())", "False"),
+          "is_recording() and self.out.tracked and _has_listener(self.out)", "False"),
+    fault("recording", "who listened once is believed to listen for ever", transforms._has_listener,
+          "leaf is not None and _listens(leaf)", "leaf is not None"),
+    fault("recording", "who listened once is sought no further than where it was found", transforms._has_listener,
+          "variable.node.inputs if variable.node", "variable.node.inputs if variable.node and not leaf"),
     # where the walk goes
     fault("paths", "a leaf off the path is walked to", backward.pull,
           "_made_from(targets, ancestry(output, stop=targets))", "ancestry(output, stop=targets)"),
