@@ -101,5 +101,8 @@ def make_optimizer(config: TrainConfig, model: nets.Module) -> nets.Optimizer:
 
 
 def make_averages(config: TrainConfig, model: nets.Module) -> nets.ExponentialMovingAverage | None:
-    """Return the averages of the weights that a configuration asks for, or None."""
-    return nets.ExponentialMovingAverage(model.parameters(), config.ema) if config.ema else None
+    """Return the averages that a configuration asks for, of the weights and of running statistics, or None."""
+    if not config.ema:
+        return None
+    statistics = (buffer for _, buffer in model.named_buffers() if buffer.dtype.kind == "f")
+    return nets.ExponentialMovingAverage([*model.parameters(), *statistics], config.ema)

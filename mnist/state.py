@@ -1,10 +1,10 @@
 """All that a run needs to go on after its last whole epoch, in one file.
 
 It is a safetensors file: the arrays of the network as `model.…`, those of the optimizer as `optimizer.…`, the averages
-of the weights as `average.…` and the best network so far as `best.…`, and in its metadata the rest as JSON, with a
-SHA-256 of it all, so that a file in which one bit has changed is not gone on with. The order of the images and what is
-held out follow from seed and epoch, the learning rate from the step, whether to stop from the history, and the settings
-of the optimizer from the configuration: there is no other state.
+of weights and running statistics as `average.…` and the best network so far as `best.…`, and in its metadata the rest
+as JSON, with a SHA-256 of it all, so that a file in which one bit has changed is not gone on with. The order of the
+images and what is held out follow from seed and epoch, the learning rate from the step, whether to stop from the
+history, and the settings of the optimizer from the configuration: there is no other state.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class State:
     """The arrays of the network after the epoch that did best on the validation images; None without any."""
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
-        """Let the network have the averages of its weights within a `with`, if they are averaged."""
+        """Let the network be the average of itself along the way within a `with`, if there is one."""
         return self.averages.applied() if self.averages else contextlib.nullcontext()
 
     def network(self) -> nets.Sequential:
@@ -174,7 +174,7 @@ def _decode(content: Any, tensors: Mapping[str, np.ndarray]) -> State:
     if averages:
         averages.load_state_dict(parts["average"])
     elif parts["average"]:
-        raise ValueError("it holds averages of weights that are not averaged")
+        raise ValueError("it holds averages, and nothing is averaged")
 
     history = _history(content["history"], config, model)
     best = parts["best"] if config.validation and history else None

@@ -16,11 +16,12 @@ from safetensors.numpy import save as serialize
 import nets
 from autodiff import Tensor
 from mnist import TrainConfig, data, fit, settings, state, training
-from mnist.engines import load_engine
+from mnist.engines import by_autodiff, load_engine
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
 from mnist.recipes import AS_THEY_ARE
 from mnist.state import DataStamp
+from mnist.steps import make_steps
 from nets import checkpoint
 
 FILES = [
@@ -192,6 +193,21 @@ def test_the_statistics_of_a_convolutional_network_are_in_the_state_too(tmp_path
     again = state.load(tmp_path / "state.safetensors").model
     np.testing.assert_equal(again.state_dict(), run.model.state_dict())
     assert not np.array_equal(again.state_dict()["layers.2.running_mean"], np.zeros(32))
+
+
+def test_the_network_of_a_run_has_the_averages_of_its_statistics_too_and_they_go_on(tmp_path):
+    run = state.begin(TrainConfig(network="cnn", dropout=0.3, ema=0.75), DataStamp("mnist", 60_000, 10_000, "0123"))
+    batch, labels = np.random.default_rng(0).random((4, 784), np.float32), np.arange(4)
+    average, draws = np.zeros(32), []
+    for _ in range(2):
+        make_steps(run, by_autodiff).quick(batch, labels)
+        average = 0.75 * average + 0.25 * run.model[2].running_mean.data
+        draws.append(run.model[-2].state.data[1])
+        state.save(run, tmp_path / "state.safetensors")
+        run = state.load(tmp_path / "state.safetensors")
+    np.testing.assert_allclose(run.network()[2].running_mean.data, average, rtol=1e-5, atol=1e-8)
+    assert not np.allclose(run.model[2].running_mean.data, average, rtol=1e-2)
+    assert draws == [1, 2]
 
 
 def test_a_run_that_has_stopped_early_has_stopped(tmp_path):
@@ -488,7 +504,7 @@ def test_a_state_that_is_forged_with_care_and_says_the_same_is_read(tmp_path, wh
         (lambda content, tensors: tensors.update({"optimizer.0.velocity": np.zeros(3, np.float32)}), "velocity"),
         (lambda content, tensors: tensors.update({"optimizer.x.velocity": np.zeros(3, np.float32)}), "'x'"),
         (lambda content, tensors: tensors.update({"extra": np.zeros(3, np.float32)}), "extra"),
-        (lambda content, tensors: tensors.update({"average.0": np.zeros(3, np.float32)}), "not averaged"),
+        (lambda content, tensors: tensors.update({"average.0": np.zeros(3, np.float32)}), "nothing is averaged"),
         (lambda content, tensors: tensors.update({"best.layers.0.bias": np.zeros(16, np.float32)}), "best network"),
         (lambda content, tensors: content["config"].update(ema=0.9), "averages have shapes"),
         (lambda content, tensors: content["config"].update(validation=0.1), "validation_loss"),

@@ -1,4 +1,4 @@
-"""Averaged weights follow the formula, take the place of the weights and give it back, and are saved."""
+"""Averages follow the formula, take the place of what they are of and give it back, and are saved."""
 
 import numpy as np
 import pytest
@@ -77,3 +77,28 @@ def test_averages_of_others_are_refused_and_change_nothing(state):
 def test_a_decay_out_of_range_is_refused(decay):
     with pytest.raises(ValueError, match="decay must be from 0 to below 1"):
         nets.ExponentialMovingAverage(parameters(), decay)
+
+
+def test_running_statistics_are_averaged_as_weights_are():
+    """The average of a batch norm in use is then what its averaged weights and statistics make of an image."""
+    layer = nets.BatchNorm1d(2)
+    average = nets.ExponentialMovingAverage([*layer.parameters(), layer.running_mean, layer.running_var], decay=0.75)
+    want = [tensor.data.astype(float) for tensor in average.tensors]
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        layer(5 + rng.random((4, 2), np.float32))
+        average.update()
+        want = [0.75 * a + 0.25 * tensor.data for a, tensor in zip(want, average.tensors, strict=True)]
+    last = layer.running_mean.data.copy()
+    layer.eval()
+    x = rng.random((3, 2), np.float32)
+    with average.applied():
+        expected = (x - want[2]) / np.sqrt(want[3] + layer.eps) * want[0] + want[1]
+        np.testing.assert_allclose(layer(x).data, expected, rtol=1e-5)
+    np.testing.assert_array_equal(layer.running_mean.data, last)
+
+
+def test_of_the_state_of_a_generator_there_is_no_average():
+    dropout = nets.Dropout(0.5, rng=np.random.default_rng(0))
+    with pytest.raises(TypeError, match="ExponentialMovingAverage: there is no average of a tensor of uint64"):
+        nets.ExponentialMovingAverage([dropout.state])

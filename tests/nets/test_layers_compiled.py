@@ -60,9 +60,10 @@ def network(dtype):
 
 
 def training(model):
-    """A step with all that there is, and the average of the weights."""
+    """A step with all that there is, and the average of weights and running statistics."""
     optimizer = nets.AdamW(model.parameters(), 0.01)
-    average = nets.ExponentialMovingAverage(model.parameters(), 0.9)
+    statistics = [buffer for _, buffer in model.named_buffers() if buffer.dtype.kind == "f"]
+    average = nets.ExponentialMovingAverage([*model.parameters(), *statistics], 0.9)
 
     def step(x, y):
         loss = nets.cross_entropy(model(x), y, label_smoothing=0.1)
@@ -92,6 +93,8 @@ def test_a_training_takes_the_same_course(dtype, tolerance):
     for seed in range(4):
         assert_close(compiled(*batch(seed, dtype)), same_step(*batch(seed, dtype)), tolerance)
         assert model[7].state.data.tolist() == twin[7].state.data.tolist()
+        with average.applied(), same_average.applied():
+            assert_states_equal(model, twin, tolerance)
     assert int(model[7].state.data[1]) == 4
     assert_states_equal(model, twin, tolerance)
     assert_close(average.averages, same_average.averages, tolerance)
