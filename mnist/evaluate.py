@@ -157,8 +157,8 @@ def main() -> int:
     digits = data.load(trained.dataset, data_dir, announce=lambda line: print(line, file=stream))
     if config.submission:
         submit(model, digits, config.submission)
-    analysis, found = analyse(model, digits, classes_of(trained.dataset))
-    write_pictures(config.run, pictures.of_evaluation(found, model, digits.test))
+    analysis, found = analyse(model, digits, names := classes_of(trained.dataset))
+    write_pictures(config.run, pictures.of_evaluation(found, model, digits.test, names))
     write_pictures(config.run, pictures.of_calibration(analysis.reliability, analysis.calibration_error))
     if config.json:
         print(json.dumps(analysis.as_json(), indent=2, allow_nan=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -105,11 +105,13 @@ def _chunks(model: nets.Module, split: Split, forward: Forward) -> Iterator[tupl
         model.train(training)
 
 
-def table(evaluation: Evaluation) -> str:
+def table(evaluation: Evaluation, class_names: Sequence[str] = tuple(map(str, range(CLASSES)))) -> str:
     """Write the accuracy by class as a table."""
-    lines = ["digit   images    right   accuracy"]
-    for digit, (images, right) in enumerate(zip(evaluation.images, evaluation.right, strict=True)):
+    width = max(5, *map(len, class_names))
+    lines = [f"{'class':>{width}}   images    right   accuracy"]
+    for name, images, right in zip(class_names, evaluation.images, evaluation.right, strict=True):
         share = f"{right / images:9.2%}" if images else "        –"
-        lines.append(f"{digit:5}{images:9,}{right:9,}  {share}")
-    lines.append(f"  all{evaluation.images.sum():9,}{evaluation.right.sum():9,}  {evaluation.accuracy:9.2%}")
+        lines.append(f"{name:>{width}}{images:9,}{right:9,}  {share}")
+    images, right = evaluation.images.sum(), evaluation.right.sum()
+    lines.append(f"{'all':>{width}}{images:9,}{right:9,}  {evaluation.accuracy:9.2%}")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import numpy as np
 
 import nets
 from mnist import gradients
-from mnist.data import CLASSES, Split
+from mnist.data import Split
 from mnist.data.dataset import SIDE
 from mnist.evaluation import Evaluation, worst_mistakes
 from mnist.metrics import Bin
@@ -28,7 +28,9 @@ _MOST_MISTAKES = 20
 _MOST_UNITS = 128
 
 
-def of_training(history: Sequence[Row], model: nets.Sequential) -> Iterator[tuple[str, Figure]]:
+def of_training(
+    history: Sequence[Row], model: nets.Sequential, class_names: Sequence[str]
+) -> Iterator[tuple[str, Figure]]:
     """Draw the course of a training and what the first layer has become; yield each picture after its name."""
     from viz.curves import draw_curves  # it imports matplotlib, which takes half a second
     from viz.gradient_norms import draw_gradient_norms
@@ -39,21 +41,23 @@ def of_training(history: Sequence[Row], model: nets.Sequential) -> Iterator[tupl
     norms = ([row[column] for row in history] for column in gradients.columns(model))
     yield GRADIENT_NORMS, draw_gradient_norms(epochs, dict(zip(_layers(model), norms, strict=True)))
     shown = _first_weights(model)
-    digits = [f"digit {digit}" for digit in range(CLASSES)] if len(list(model.parameters())) == 2 else []
-    yield WEIGHTS, draw_weights(shown[:_MOST_UNITS], len(shown), digits)
+    labels = class_names if len(list(model.parameters())) == 2 else []
+    yield WEIGHTS, draw_weights(shown[:_MOST_UNITS], len(shown), labels)
 
 
-def of_evaluation(evaluation: Evaluation, model: nets.Module, split: Split) -> Iterator[tuple[str, Figure]]:
+def of_evaluation(
+    evaluation: Evaluation, model: nets.Module, split: Split, class_names: Sequence[str]
+) -> Iterator[tuple[str, Figure]]:
     """Draw what a network makes of the images of a split; yield each picture after its name."""
     from viz.confusion import draw_confusion
     from viz.mistakes import Shown, draw_mistakes
 
-    yield CONFUSION, draw_confusion(evaluation.confusion)
+    yield CONFUSION, draw_confusion(evaluation.confusion, class_names)
     shown = [
         Shown(split.images[m.row].reshape(SIDE, SIDE), m.label, m.guess, m.p_label, m.p_guess)
         for m in worst_mistakes(model, split, _MOST_MISTAKES)
     ]
-    yield MISTAKES, draw_mistakes(shown, evaluation.mistakes, len(split))
+    yield MISTAKES, draw_mistakes(shown, evaluation.mistakes, len(split), class_names)
 
 
 def of_calibration(bins: Sequence[Bin], error: float) -> Iterator[tuple[str, Figure]]:

@@ -9,6 +9,7 @@ from typing import Any
 from mnist import pictures, settings
 from mnist.cli import parse, run, said_of
 from mnist.config import TrainConfig
+from mnist.data.sources import classes_of
 from mnist.errors import UserError
 from mnist.evaluation import table
 from mnist.recipes import PRESETS, PresetName
@@ -56,7 +57,7 @@ def _fields(config: TrainConfig) -> dict[str, Any]:
 
 def tell(result: Result) -> int:
     """Print what came out of a run, and return the exit status."""
-    print(f"\n{table(result.test)}\n")
+    print(f"\n{table(result.test, classes_of(result.config.dataset))}\n")
     if result.signal:
         epochs = f"{len(result.history)} of {result.config.epochs} epochs"
         print(f"interrupted after {epochs}; network and history are in, and --resume goes on with, {result.folder}")

@@ -21,6 +21,7 @@ from mnist import data, gradients, pictures, state
 from mnist.augmentation import Batch, augmented
 from mnist.callbacks import Announce, Announcer, Callback, EarlyStopping, ProgressBar
 from mnist.config import TrainConfig
+from mnist.data.sources import classes_of
 from mnist.engines import Engine, by_autodiff_watched, load_engine
 from mnist.errors import DivergenceError, UserError, signal_of
 from mnist.evaluation import Evaluation, Forward, evaluate
@@ -111,8 +112,9 @@ def fit(config: TrainConfig, announce: Announce = print, callbacks: Iterable[Cal
         }
     )
     if run.history:
-        folder.write_pictures(pictures.of_training(run.history, model))
-        folder.write_pictures(pictures.of_evaluation(test, model, digits.test))
+        names = classes_of(config.dataset)
+        folder.write_pictures(pictures.of_training(run.history, model, names))
+        folder.write_pictures(pictures.of_evaluation(test, model, digits.test, names))
     return Result(config, model, run.history, test, folder.path, signal)
 
 

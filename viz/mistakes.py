@@ -17,6 +17,8 @@ _COLUMNS = 5
 _WIDTH, _HEIGHT = 40, 44
 """The room of an image and of what is written below it, in pixels of the image."""
 _INCH = 25
+_LONG = 5
+"""Names of so many letters are written small."""
 
 
 class Shown(NamedTuple):
@@ -29,13 +31,14 @@ class Shown(NamedTuple):
     p_guess: float
 
 
-def draw_mistakes(shown: Sequence[Shown], mistakes: int, images: int) -> Figure:
+def draw_mistakes(shown: Sequence[Shown], mistakes: int, images: int, names: Sequence[str] = ()) -> Figure:
     """Draw images in rows of five, below each what it is and what it was taken for.
 
     Args:
         shown: the images, in their order.
         mistakes: how many images were taken for what they are not; these are some of them.
         images: how many there are altogether.
+        names: what the classes are called; by default their numbers.
     """
     rows = math.ceil(len(shown) / _COLUMNS)
     width, height = _COLUMNS * _WIDTH, max(rows, 1) * _HEIGHT
@@ -43,7 +46,7 @@ def draw_mistakes(shown: Sequence[Shown], mistakes: int, images: int) -> Figure:
     axes = figure.subplots()
     axes.axis("off")
     for i, each in enumerate(shown):
-        _draw(axes, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT, each)
+        _draw(axes, i % _COLUMNS * _WIDTH, i // _COLUMNS * _HEIGHT, each, names)
     axes.set(xlim=(0, width), ylim=(height, 0))
     if shown:
         worst = f"The {len(shown)} worst of {mistakes:,}" if len(shown) < mistakes else f"All {mistakes:,}"
@@ -56,17 +59,18 @@ def draw_mistakes(shown: Sequence[Shown], mistakes: int, images: int) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, left: float, top: float, each: Shown) -> None:
+def _draw(axes: Axes, left: float, top: float, each: Shown, names: Sequence[str]) -> None:
     """Draw an image in the middle of its room, in a frame, and write below it."""
     height, width = each.image.shape
     start, middle = left + (_WIDTH - width) / 2, left + _WIDTH / 2
     place = (start, start + width, top + 1 + height, top + 1)
     axes.imshow(each.image, cmap="gray_r", vmin=0, vmax=255, extent=place)
     axes.add_patch(Rectangle((start, top + 1), width, height, fill=False, edgecolor=PALE))
-    said = f"is {each.label}: {_percent(each.p_label)}"
-    instead = f"read as {each.guess}: {_percent(each.p_guess)}"
+    label, guess = (names[number] if names else str(number) for number in (each.label, each.guess))
+    said, instead = f"is {label}: {_percent(each.p_label)}", f"read as {guess}: {_percent(each.p_guess)}"
+    size = 11 if max(map(len, (*names, ""))) < _LONG else 8
     for below, text, colour in ((4, said, BLUE), (9, instead, ORANGE)):
-        axes.text(middle, top + 1 + height + below, text, color=colour, fontsize=11, ha="center", va="center")
+        axes.text(middle, top + 1 + height + below, text, color=colour, fontsize=size, ha="center", va="center")
 
 
 def _percent(p: float) -> str:

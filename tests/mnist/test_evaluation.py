@@ -148,12 +148,20 @@ def test_the_table_has_a_row_for_each_class_and_one_for_all():
     confusion[0, 7], confusion[1, 2], confusion[2, 1] = 5, 2, 1
     rows = table(Evaluation(0.5, confusion)).splitlines()
     assert len(rows) == 12
-    assert rows[0].split() == ["digit", "images", "right", "accuracy"]
+    assert rows[0].split() == ["class", "images", "right", "accuracy"]
     assert rows[1].split() == ["0", "1,000", "995", "99.50%"]
     assert rows[2].split() == ["1", "3", "1", "33.33%"]
     assert rows[3].split() == ["2", "1", "0", "0.00%"]
     assert rows[-2].split() == ["9", "0", "0", "–"]  # no images, no accuracy
     assert rows[-1].split() == ["all", "1,031", "1,023", "99.22%"]
+
+
+def test_the_table_calls_the_classes_by_their_names():
+    names = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+    _, *rows, last = table(Evaluation(0.5, np.diag(range(1, 11))), names).splitlines()
+    assert [row[:10].strip() for row in rows] == [*names]
+    assert len({len(row) for row in (*rows, last)}) == 1
+    assert rows[9].split() == ["ankle", "boot", "10", "10", "100.00%"]
 
 
 def test_nothing_is_left_out_of_a_network_that_is_evaluated_and_its_training_goes_on(digits):

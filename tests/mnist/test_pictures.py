@@ -21,9 +21,12 @@ def result(tmp_path_factory):
     return run(tmp_path_factory.mktemp("runs") / "one")
 
 
-def figures_of(result, split):
-    drawn = {**dict(pictures.of_training(result.history, result.model))}
-    return drawn | dict(pictures.of_evaluation(evaluate(result.model, split), result.model, split))
+DIGITS = tuple("0123456789")
+
+
+def figures_of(result, split, names=DIGITS):
+    drawn = {**dict(pictures.of_training(result.history, result.model, names))}
+    return drawn | dict(pictures.of_evaluation(evaluate(result.model, split), result.model, split, names))
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +104,12 @@ def test_of_a_convolutional_network_the_filters_are_shown_and_the_layers_named(t
     assert names == ["1: 1 → 6, 5×5", "2: 6 → 16, 5×5", "3: 400 → 120", "4: 120 → 84", "5: 84 → 10"]
 
 
-def test_where_there_is_one_layer_its_pictures_bear_the_digits(tmp_path, digits):
-    figures = figures_of(run(tmp_path, layers=(784, 10), epochs=1), digits.test)
-    assert [text.get_text() for text in figures["weights.png"].axes[0].texts] == [f"digit {d}" for d in range(10)]
+def test_where_there_is_one_layer_its_pictures_bear_the_names_of_the_classes(tmp_path, digits):
+    names = tuple("zyxwvutsrq")
+    figures = figures_of(run(tmp_path, layers=(784, 10), epochs=1), digits.test, names)
+    assert tuple(text.get_text() for text in figures["weights.png"].axes[0].texts) == names
+    assert tuple(label.get_text() for label in figures["confusion.png"].axes[0].get_yticklabels()) == names
+    assert figures["mistakes.png"].axes[0].texts[0].get_text().split()[1].rstrip(":") in names
 
 
 def test_a_perfect_network_has_no_mistakes_to_show_and_a_missing_digit_is_told(result, digits):

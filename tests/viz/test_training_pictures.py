@@ -57,9 +57,25 @@ def test_the_texts_of_the_confusion_matrix_are_the_counts_each_in_its_place():
     assert len(axes.texts) == len(found) == 100
     for (i, j), count in np.ndenumerate(counts):
         assert found[j, i].get_text() == f"{count:,}"  # a row for each digit, a column for each answer
-    assert axes.get_ylabel() == "the digit is"
+    assert axes.get_ylabel() == "the image is"
     assert axes.get_xlabel() == "the network says"
     assert f"{np.trace(counts):,} of {counts.sum():,}" in axes.get_title()
+
+
+CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+
+
+def test_a_confusion_matrix_of_clothes_names_them_and_has_room_for_the_names():
+    figure = draw_confusion(confusion(), CLOTHES)
+    axes, pixels = figure.axes[0], pixels_of(figure)
+    assert tuple(label.get_text() for label in axes.get_xticklabels()) == CLOTHES
+    assert tuple(label.get_text() for label in axes.get_yticklabels()) == CLOTHES
+    others = [axes.get_window_extent(), axes.xaxis.label.get_window_extent(), axes.yaxis.label.get_window_extent()]
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        box = label.get_window_extent()
+        assert min(box.x0, box.y0) >= 0
+        assert box.x1 <= pixels.shape[1]
+        assert not any(box.overlaps(other) for other in others)
 
 
 def test_the_shades_of_the_confusion_matrix_are_the_shares_of_each_row():
@@ -120,6 +136,19 @@ def test_below_each_mistake_stand_its_labels_and_their_probabilities(count):
         assert said.get_text() == f"is {each.label}: {percent(each.p_label)}"
         assert instead.get_text() == f"read as {each.guess}: {percent(each.p_guess)}"
         assert (said.get_color(), instead.get_color()) == (BLUE, ORANGE)
+
+
+def test_mistakes_among_clothes_name_them_and_the_names_do_not_run_together():
+    pairs = [(9, 9), (9, 2), (2, 9), (7, 1), (1, 7)] * 2
+    given = [Shown(np.zeros((28, 28), np.uint8), i, j, 0.01, 0.985) for i, j in pairs]
+    figure = draw_mistakes(given, mistakes=10, images=1000, names=CLOTHES)
+    axes, pixels = figure.axes[0], pixels_of(figure)
+    told = [text.get_text() for text in axes.texts]
+    assert told[2:4] == ["is ankle boot: 1.0%", "read as pullover: 98.5%"]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= pixels.shape[1]
 
 
 def extents(axes):
