@@ -11,6 +11,7 @@ from mnist.augmentation import Augmentation
 from mnist.data import CLASSES, PIXELS, Name
 from mnist.data.dataset import SIDE
 from mnist.errors import UserError
+from mnist.fields import typed
 from nets.initializers import Init
 from nets.layers import Activation
 from nets.schedules import ScheduleName
@@ -89,6 +90,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise UserError where a value makes no sense."""
+        try:
+            for name, value in typed(self).items():
+                object.__setattr__(self, name, value)
+        except ValueError as error:
+            raise UserError(str(error)) from error
         if self.resume:
             others = [f for f in dataclasses.fields(self) if f.name not in ("resume", "data_dir")]
             if changed := [f.name for f in others if getattr(self, f.name) != f.default]:

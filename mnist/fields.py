@@ -1,11 +1,12 @@
-"""A dataclass from the fields that JSON has of it, each checked against its type: a file may say anything."""
+"""The fields of a dataclass, each checked against its type: a file may say anything, and so may who calls it."""
 
 from __future__ import annotations
 
 import dataclasses
+from numbers import Integral, Real
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Kind = TypeVar("Kind")
 
@@ -41,20 +42,41 @@ def replaced(default: Kind, fields: dict[str, Any]) -> Kind:
     )
 
 
+def typed(instance: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass as their types have them: a tuple where a list was given, a Path for a str.
+
+    Raises:
+        ValueError: a field is of another type.
+    """
+    hints, names = get_type_hints(type(instance)), [field.name for field in dataclasses.fields(instance)]
+    return {name: _value(hints[name], getattr(instance, name), name) for name in names}
+
+
 def _value(hint: Any, value: Any, name: str) -> Any:
-    """Return a value of JSON as the type of a field has it."""
+    """Return a value of JSON, or of Python, as the type of a field has it."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Literal and type(value) is str and value in arguments:
-        return value
-    if origin is UnionType:
+    if origin in (UnionType, Union):
         (inner,) = (argument for argument in arguments if argument is not type(None))
         return None if value is None else _value(inner, value, name)
-    if origin is tuple and type(value) is list:
-        return tuple(_value(arguments[0], item, name) for item in value)
-    if hint is float and type(value) in (int, float):
-        return float(value)
-    if hint is Path and type(value) is str:
-        return Path(value)
-    if hint in (bool, int, str) and type(value) is hint:
+    if origin is Literal and type(value) is str and value in arguments:
         return value
-    raise ValueError(f"{name} is not what it should be: {value!r:.50}")
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_value(arguments[0], item, f"each of {name}") for item in value)
+    if hint is Path and isinstance(value, str | Path):
+        return Path(value)
+    if hint in (bool, str) and type(value) is hint:
+        return value
+    if hint in (int, float) and isinstance(value, _NUMBERS[hint]) and not isinstance(value, bool):
+        return hint(value)
+    raise ValueError(f"{name} must be {_described(hint)}, not {value!r:.50}")
+
+
+_NUMBERS = {int: Integral, float: Real}
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
+
+
+def _described(hint: Any) -> str:
+    """Say what a value of a type is."""
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(get_args(hint))}"
+    return f"a list, each of it {_described(get_args(hint)[0])}" if get_origin(hint) is tuple else _NAMES[hint]

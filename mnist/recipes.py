@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from mnist.config import TrainConfig
+from mnist.errors import UserError
 
 PresetName = Literal["tiny", "default", "wide", "simard", "strong", "lenet", "cnn", "fashion-mlp"]
 
@@ -44,5 +45,11 @@ PRESETS: dict[PresetName, dict[str, Any]] = {
 
 
 def preset(name: PresetName, **settings: Any) -> TrainConfig:
-    """Return the configuration of a preset, with some of its settings as given."""
+    """Return the configuration of a preset, with some of its settings as given.
+
+    Raises:
+        UserError: there is none of that name, or a setting makes no sense.
+    """
+    if name not in PRESETS:
+        raise UserError(f"--preset {name}: there is none of that name; choose one of {', '.join(PRESETS)}")
     return TrainConfig(**{**PRESETS[name], **settings})

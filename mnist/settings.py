@@ -31,6 +31,6 @@ def read(path: Path) -> TrainConfig:
     try:
         return replaced(TrainConfig(), tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UserError(f"--config {path}: cannot be read ({error.strerror or error})") from error
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (RecursionError, UserError, ValueError) as error:
-        raise UserError(f"--config {path}: {in_short(error)}") from error
+        raise UserError(f"{path}: {in_short(error)}") from error

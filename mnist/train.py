@@ -12,7 +12,7 @@ from mnist.config import TrainConfig
 from mnist.data.sources import classes_of
 from mnist.errors import UserError
 from mnist.evaluation import table
-from mnist.recipes import PRESETS, PresetName
+from mnist.recipes import PresetName, preset
 from mnist.repeat import repeat, summary
 from mnist.training import Result, fit
 
@@ -32,6 +32,9 @@ class Flags(TrainConfig):
 
     def __post_init__(self) -> None:
         """Raise UserError where a value makes no sense."""
+        for begun in ("preset", "config"):
+            if self.resume and getattr(self, begun):
+                raise UserError(f"--resume {self.resume}: the run goes on with its own flags; leave out --{begun}")
         super().__post_init__()
         if self.preset and self.config:
             raise UserError(f"--preset {self.preset}: {self.config} says it all; leave out one of the two")
@@ -43,12 +46,20 @@ def read_flags() -> Flags:
     """Return what the command line asks for: the defaults are those of its preset, or of its file."""
     said = said_of("preset", "config")
     if "config" in said:
-        given = settings.read(path := Path(said["config"]))
+        given = _read(path := Path(said["config"]))
         return parse(Flags, _COMMAND, Flags(**_fields(given), config=path))
-    if said.get("preset") in PRESETS:
+    if "preset" in said:
         name: Any = said["preset"]
-        return parse(Flags, _COMMAND, Flags(**PRESETS[name], preset=name))
+        return parse(Flags, _COMMAND, Flags(**_fields(preset(name)), preset=name))
     return parse(Flags, _COMMAND)
+
+
+def _read(path: Path) -> TrainConfig:
+    """Return the configuration in a file, and blame the flag for what is wrong with it."""
+    try:
+        return settings.read(path)
+    except UserError as error:
+        raise UserError(f"--config {error}") from error
 
 
 def _fields(config: TrainConfig) -> dict[str, Any]:

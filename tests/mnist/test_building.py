@@ -6,6 +6,7 @@ import pytest
 import nets
 from mnist import TrainConfig, recipes
 from mnist.building import architecture, make_network
+from mnist.errors import UserError
 from nets.architecture import describe
 
 EVERY = [
@@ -53,6 +54,11 @@ def test_a_preset_makes_sense_and_some_of_it_can_be_changed(name):
     assert make_network(config)(np.zeros((1, 784), np.float32)).shape == (1, 10)
     assert recipes.preset(name, seed=7).seed == 7
     assert recipes.preset(name, seed=7) == TrainConfig(**{**recipes.PRESETS[name], "seed": 7})
+
+
+def test_of_a_preset_that_does_not_exist_the_others_are_told():
+    with pytest.raises(UserError, match="^--preset best: there is none of that name; choose one of tiny, default, "):
+        recipes.preset("best")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import inspect
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mnist import TrainConfig
@@ -112,7 +113,9 @@ def test_as_json_it_has_every_field_and_the_defaults_filled_in(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["manual", "tensorflow"])
-@pytest.mark.parametrize(("name", "value"), [("jit", 1), ("anomaly", 1), ("label_smoothing", 0.1), ("dropout", 0.5)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("jit", True), ("anomaly", True), ("label_smoothing", 0.1), ("dropout", 0.5)]
+)
 def test_what_another_engine_cannot_do_is_one_line(engine, name, value):
     with pytest.raises(UserError) as caught:
         TrainConfig(engine=engine, **{name: value})
@@ -204,8 +207,23 @@ def test_a_configuration_comes_back_from_json_with_the_defaults_filled_in(settin
     ids=str,
 )
 def test_a_field_of_another_type_is_refused_by_name(field, value):
-    with pytest.raises(ValueError, match=f"{field} is not what it should be"):
+    with pytest.raises(ValueError, match=f"{field} must be .*, not "):
         from_json(TrainConfig, {**TrainConfig().as_json(), "layers": [784, 10], field: value})
+    with pytest.raises(UserError, match=f"{field} must be .*, not "):
+        TrainConfig(**{field: value})
+
+
+def test_what_a_setting_should_be_is_told():
+    with pytest.raises(UserError, match=r"^optimizer must be one of sgd, momentum, adam, adamw, not 'rmsprop'$"):
+        TrainConfig(optimizer="rmsprop")
+    with pytest.raises(UserError, match=r"^each of layers must be a whole number, not 10.5$"):
+        TrainConfig(layers=(784, 10.5, 10))
+
+
+def test_who_writes_a_list_a_text_or_a_number_of_numpy_is_understood():
+    given = TrainConfig(layers=[784, 10], out="runs/x", lr=1, seed=np.int64(3), clip=np.float32(0.5))
+    assert given == TrainConfig(layers=(784, 10), out=Path("runs/x"), lr=1.0, seed=3, clip=0.5)
+    assert json.loads(json.dumps(given.as_json()))["seed"] == 3
 
 
 @pytest.mark.parametrize("fields", [None, [], "", "layers", 784])

@@ -42,10 +42,10 @@ def test_what_is_not_said_is_as_by_default(tmp_path):
     ("text", "told"),
     [
         ('colour = "red"\nsize = 3', "there is no setting colour, size"),
-        ("epochs = 2.5", "epochs is not what it should be: 2.5"),
-        ("layers = 784", "layers is not what it should be"),
+        ("epochs = 2.5", "epochs must be a whole number, not 2.5"),
+        ("layers = 784", "layers must be a list, each of it a whole number, not 784"),
         ("epochs = 0", "--epochs 0: must be 1 or more"),
-        ("[epochs]\nmany = 3", "epochs is not what it should be"),
+        ("[epochs]\nmany = 3", "epochs must be a whole number"),
         ("epochs = ", "Invalid value"),
         ("epochs = 1\nepochs = 2", "overwrite"),
         ("when = 2024-01-01", "there is no setting when"),
@@ -59,7 +59,7 @@ def test_what_is_no_configuration_is_one_line_that_names_the_file(tmp_path, text
     path.write_text(text)
     with pytest.raises(UserError) as caught:
         settings.read(path)
-    assert str(caught.value).startswith(f"--config {path}: ")
+    assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
     if told != "nesting":  # said in the words of the Python that runs
         assert told in str(caught.value)
@@ -68,6 +68,6 @@ def test_what_is_no_configuration_is_one_line_that_names_the_file(tmp_path, text
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
     (tmp_path / "bytes.toml").write_bytes(b"seed = \xff")
     for path in (tmp_path / "missing.toml", tmp_path, tmp_path / "bytes.toml"):
-        with pytest.raises(UserError, match=r"^--config ") as caught:
+        with pytest.raises(UserError) as caught:
             settings.read(path)
-        assert str(path) in str(caught.value)
+        assert str(caught.value).startswith(f"{path}: ")
