@@ -57,7 +57,7 @@ def test_a_preset_makes_sense_and_some_of_it_can_be_changed(name):
 
 
 def test_of_a_preset_that_does_not_exist_the_others_are_told():
-    with pytest.raises(UserError, match="^--preset best: there is none of that name; choose one of tiny, default, "):
+    with pytest.raises(UserError, match=r"^--preset best: there is none of that name; choose one of tiny, default, "):
         recipes.preset("best")
 
 
