@@ -130,14 +130,14 @@ class TrainConfig:
 
     def _check_combinations(self) -> None:
         """Raise UserError where one setting excludes another."""
-        for flag in ("anomaly", "jit", "label_smoothing", "dropout"):
-            if getattr(self, flag) and self.engine != "autodiff":
-                raise UserError(f"{_flag(flag)}: is for this engine alone; leave out --engine {self.engine}")
         if self.network != "mlp":
             if self.engine != "autodiff":
                 raise UserError(f"--network {self.network}: is for this engine alone; leave out --engine {self.engine}")
             if self.layers != TrainConfig.layers:
                 raise UserError(f"--layers: are of an mlp; leave them out, or --network {self.network}")
+        for flag in ("anomaly", "jit", "label_smoothing", "dropout"):
+            if getattr(self, flag) and self.engine != "autodiff":
+                raise UserError(f"{_flag(flag)}: is for this engine alone; leave out --engine {self.engine}")
         if self.anomaly and self.jit:
             raise UserError("--anomaly: cannot look into a compiled step; leave out --jit")
         if self.patience and not self.validation:

@@ -127,7 +127,7 @@ def test_what_another_engine_cannot_do_is_one_line(engine, name, value):
 @pytest.mark.parametrize("engine", ["manual", "tensorflow"])
 def test_another_engine_convolves_nothing_and_says_so_in_one_line(network, engine):
     with pytest.raises(UserError) as caught:
-        TrainConfig(network=network, engine=engine)
+        TrainConfig(network=network, engine=engine, label_smoothing=0.1)
     assert str(caught.value) == f"--network {network}: is for this engine alone; leave out --engine {engine}"
 
 
