@@ -154,7 +154,7 @@ def _train(
     kept, signal = copy.deepcopy(run), None
     start = time.perf_counter() - run.seconds
     for callback in callbacks:
-        callback.run, callback.steps = run, _steps_each(run, splits)
+        callback.run, callback.steps, callback.stop_training = run, _steps_each(run, splits), False
     try:
         with np.errstate(all="ignore"):  # of what overflows, the loss tells
             for row in _epochs(run, engine, splits, callbacks):

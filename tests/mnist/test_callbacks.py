@@ -59,9 +59,11 @@ def test_a_callback_may_stop_the_training_after_an_epoch(tmp_path):
         def on_train_batch_end(self, batch, logs):
             self.stop_training = self.run.history != []
 
-    result = fit(config(tmp_path, epochs=9), announce=lambda line: None, callbacks=[Enough()])
-    assert len(result.history) == 2
-    assert not result.interrupted
+    enough = Enough()
+    for name in ("first", "again"):  # what it said of one run it does not say of the next
+        result = fit(config(tmp_path / name, epochs=9), announce=lambda line: None, callbacks=[enough])
+        assert len(result.history) == 2
+        assert not result.interrupted
 
 
 def test_a_callback_hears_of_the_end_of_a_run_that_is_interrupted(tmp_path, monkeypatch):
