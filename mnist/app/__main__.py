@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+import sys
 import warnings
 from pathlib import Path
 
 from mnist import runs
+from mnist.app.answers import Runs
 from mnist.cli import parse, run
 from mnist.errors import UserError
 from mnist.run_folder import DEFAULT_PARENT
@@ -47,7 +49,12 @@ def _check_address(host: str, port: int) -> None:
 def main() -> int:
     """Serve the page until Ctrl-C, and return the exit status."""
     config = parse(AppConfig, "python -m mnist.app")
-    runs.load(runs.latest(config.runs))  # better to fail now than at the first stroke
+    runs.latest(config.runs)  # better to fail now than at the first stroke
+    found = Runs(config.runs)
+    for fault in found.faults():
+        print(f"left out: {fault}", file=sys.stderr)
+    if not found.names():
+        raise UserError(f"{config.runs}: holds no network that can be used; train one: python -m mnist.train")
     _check_address(config.host, config.port)
     try:
         from mnist.app.serving import serve

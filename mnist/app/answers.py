@@ -61,8 +61,12 @@ class Runs:
         self.parent = parent
 
     def names(self) -> list[str]:
-        """Return the names of the runs, the latest first."""
-        return [folder.name for folder in runs.folders(self.parent)]
+        """Return the names of the runs that can be used, the latest first."""
+        return [folder.name for folder in runs.folders(self.parent) if not _fault(folder, _changed(folder))]
+
+    def faults(self) -> list[str]:
+        """Say of each of the other runs why it cannot be used."""
+        return list(filter(None, (_fault(folder, _changed(folder)) for folder in runs.folders(self.parent))))
 
     def choices(self) -> list[tuple[str, str]]:
         """Return what to call each run on the page, and its name."""
@@ -83,15 +87,30 @@ class Runs:
             raise RefusedError(f"There is no run of that name. There are: {', '.join(names)}.")
         folder = self.parent / (name or names[0])
         try:
-            return _load(folder, (folder / MODEL).stat().st_mtime_ns)
-        except (OSError, UserError) as error:
+            return _load(folder, _changed(folder))
+        except UserError as error:
             raise RefusedError(f"That run cannot be used: {error}") from error
 
 
+def _changed(folder: Path) -> tuple[int, ...]:
+    """Return when each file of a run that is read here was last written, so that it is read again after that."""
+    return tuple(file.stat().st_mtime_ns for file in (folder / MODEL, folder / CONFIG) if file.is_file())
+
+
 @functools.lru_cache(maxsize=8)
-def _load(folder: Path, changed: int) -> Trained:
-    """Return the network of a run; `changed`, when its file was last written, makes it be read again after that."""
+def _load(folder: Path, changed: tuple[int, ...]) -> Trained:
+    """Return the network of a run as it was written at some time."""
     return runs.load(folder)
+
+
+@functools.lru_cache(maxsize=1000)
+def _fault(folder: Path, changed: tuple[int, ...]) -> str | None:
+    """Say why a run as it was written at some time cannot be used; None if it can be."""
+    try:
+        runs.load(folder)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def answer(trained: Trained, picture: object) -> Answer:

@@ -11,7 +11,6 @@ import gradio as gr
 from mnist.app import interface, pictures
 from mnist.app.answers import RefusedError, Runs, answer
 from mnist.app.interface import ONE_BY_ONE
-from mnist.data import CLASSES
 from mnist.images import MOST_BYTES
 
 _PAGE = files("mnist.app") / "page"
@@ -43,14 +42,13 @@ def build(runs: Runs) -> gr.Blocks:
                 seen = gr.HTML(pictures.message(_FIRST))
         with gr.Column(visible=False) as below:
             gr.Markdown("## Which pixels speak for and against")
-            names = [_ITS_ANSWER, *map(str, range(CLASSES))]
-            classes = gr.Radio(names, value=_ITS_ANSWER, show_label=False, container=False)
+            classes = gr.Radio([_ITS_ANSWER], value=_ITS_ANSWER, show_label=False, container=False)
             evidence = gr.HTML()
             gr.Markdown("## What each layer sees")
             layers = gr.HTML()
 
         quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", **ONE_BY_ONE}
-        given, shown = [pad, run, classes], [seen, below, evidence, layers]
+        given, shown = [pad, run, classes], [seen, below, classes, evidence, layers]
         for event in (pad.drawn, run.change, classes.change):
             event(partial(_look, runs), given, shown, trigger_mode="always_last", **quietly)
         page.load(partial(_choices, runs), [], run, **quietly)
@@ -63,13 +61,19 @@ def build(runs: Runs) -> gr.Blocks:
 def _look(runs: Runs, picture: Any, name: Any, chosen: Any) -> tuple[Any, ...]:
     """Return what is seen on a picture, whether there is more to be shown below, and that."""
     if not picture:
-        return pictures.message(_FIRST), gr.Column(visible=False), "", ""
+        return _nothing_but(_FIRST)
     try:
         found = answer(runs.trained(name), picture)
     except RefusedError as error:
-        return pictures.message(str(error)), gr.Column(visible=False), "", ""
+        return _nothing_but(str(error))
+    names = [_ITS_ANSWER, *((name, str(number)) for number, name in enumerate(found.trained.class_names))]
     evidence = pictures.for_and_against(found, found.chosen(chosen))
-    return pictures.verdict(found), gr.Column(visible=True), evidence, pictures.layers(found)
+    return pictures.verdict(found), gr.Column(visible=True), gr.Radio(names), evidence, pictures.layers(found)
+
+
+def _nothing_but(message: str) -> tuple[Any, ...]:
+    """Return a message, and nothing below."""
+    return pictures.message(message), gr.Column(visible=False), gr.skip(), "", ""
 
 
 def _pad() -> Any:

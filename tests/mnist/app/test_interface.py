@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from PIL import Image
 
 from mnist import runs
-from mnist.app.answers import MOST_CHARACTERS
+from mnist.app.answers import MOST_CHARACTERS, Runs
 from mnist.app.doors import Doors
 from mnist.insight import evidence, stages
 from mnist.preparation import prepare
@@ -223,6 +224,30 @@ def test_wrong_usage_is_one_line(arguments, told):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert told in line
+
+
+def test_a_damaged_run_is_left_out_and_the_latest_of_the_others_answers(runs_folder, tmp_path):
+    for name in ("whole", "damaged", "unsettled"):
+        shutil.copytree(runs_folder / "mlp", tmp_path / name)
+    (tmp_path / "damaged" / "model.safetensors").write_bytes(b"damaged")
+    (tmp_path / "unsettled" / "config.toml").write_text("colour = 3")
+    os.utime(tmp_path / "whole" / "model.safetensors", (0, 0))
+    found = Runs(tmp_path)
+    assert found.names() == ["whole"]
+    assert found.trained(None).folder == tmp_path / "whole"
+    assert [str(tmp_path / name) in "".join(found.faults()) for name in ("damaged", "unsettled", "whole")] == [1, 1, 0]
+    shutil.copy(tmp_path / "whole" / "config.toml", tmp_path / "unsettled")
+    assert found.names() == ["unsettled", "whole"]
+
+
+def test_where_all_runs_are_damaged_each_is_named_and_one_is_told_to_train(runs_folder, tmp_path):
+    shutil.copytree(runs_folder / "mlp", tmp_path / "only")
+    (tmp_path / "only" / "model.safetensors").write_bytes(b"damaged")
+    done = run("--runs", tmp_path)
+    assert done.returncode == 2
+    fault, error = done.stderr.splitlines()
+    assert fault.startswith(f"left out: {tmp_path / 'only' / 'model.safetensors'} ")
+    assert error == f"error: {tmp_path}: holds no network that can be used; train one: python -m mnist.train"
 
 
 def test_it_listens_where_it_is_told_though_there_be_a_proxy_and_ends_with_ctrl_c(runs_folder):

@@ -150,6 +150,18 @@ def test_bars_begin_below_one_another_and_long_names_fit(visit, clothes, width):
     assert name["x"] + name["width"] <= width
 
 
+def test_one_asks_for_the_evidence_of_a_class_by_its_name(visit, clothes):
+    tab = visit()
+    choose_run(tab, clothes)
+    draw(tab, SEVEN)
+    tab.get_by_label("ankle boot", exact=True).check()
+    wait_for(tab, "document.querySelector('.evidence').textContent.includes('“ankle boot”')")
+    assert tab.locator("input[type=radio]").count() == 11
+    choose_run(tab, "mlp")
+    wait_for(tab, "document.querySelector('.evidence').textContent.includes('“9”')")
+    assert tab.get_by_label("9", exact=True).is_checked()
+
+
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF"])
 def test_a_picture_that_is_chosen_is_seen_whether_or_not_the_browser_can_read_it(visit, digit, format):
     tab = visit()
