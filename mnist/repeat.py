@@ -29,10 +29,16 @@ def repeat(config: TrainConfig, times: int, announce: Announce = print) -> list[
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Write the test accuracy of each seed, their mean and their standard deviation."""
-    lines = [f"seed {result.config.seed:4}   {result.test.accuracy:8.2%}   {result.folder}" for result in results]
-    accuracies = [result.test.accuracy for result in results]
-    spread = f" ± {statistics.stdev(accuracies):.2%}" if len(results) > 1 else ""
-    seeds = f"{len(results)} seed{'s' if len(results) > 1 else ''}"
+    """Write the test accuracy of each seed; and of those trained to the end the mean and the standard deviation."""
+    lines = [
+        f"seed {result.config.seed:4}   {result.test.accuracy:8.2%}   {result.folder}"
+        + (", interrupted" if result.interrupted else "")
+        for result in results
+    ]
+    accuracies = [result.test.accuracy for result in results if not result.interrupted]
+    if not accuracies:
+        return "\n".join(lines)
+    spread = f" ± {statistics.stdev(accuracies):.2%}" if len(accuracies) > 1 else ""
+    seeds = f"{len(accuracies)} seed{'s' if len(accuracies) > 1 else ''}"
     between = f"from {min(accuracies):.2%} to {max(accuracies):.2%}"
     return "\n".join([*lines, f"test accuracy {statistics.mean(accuracies):.2%}{spread} over {seeds}, {between}"])
