@@ -157,6 +157,7 @@ def main() -> int:
     digits = data.load(trained.dataset, data_dir, announce=lambda line: print(line, file=stream))
     if config.submission:
         submit(model, digits, config.submission)
+        print(f"{config.submission}: guesses of the images without labels", file=stream)
     analysis, found = analyse(model, digits, names := classes_of(trained.dataset))
     write_pictures(config.run, pictures.of_evaluation(found, model, digits.test, names))
     write_pictures(config.run, pictures.of_calibration(analysis.reliability, analysis.calibration_error))

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,18 @@ def test_a_submission_to_kaggle_has_a_guess_for_each_image_without_a_label(folde
     guesses = model(digits.test.images.astype(np.float32) / 255).data.argmax(axis=1)
     assert header == "ImageId,Label"
     assert rows == [f"{number},{guess}" for number, guess in enumerate(guesses, 1)]
+
+
+def test_it_is_said_where_the_submission_is(folder, digits, tmp_path):
+    labelled = np.column_stack([digits.train.labels, digits.train.images])
+    np.savetxt(tmp_path / "train.csv", labelled[:100], "%d", ",")
+    np.savetxt(tmp_path / "test.csv", digits.test.images[:3], "%d", ",")
+    shutil.copytree(folder, tmp_path / "run")
+    (tmp_path / "run" / "config.toml").write_text("")
+    done = run(tmp_path / "run", "--data-dir", tmp_path, "--submission", tmp_path / "mine.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{tmp_path / 'mine.csv'}: guesses of the images without labels" in done.stdout.splitlines()
+    assert len((tmp_path / "mine.csv").read_text().splitlines()) == 1 + 3
 
 
 def test_a_submission_of_nothing_or_to_nowhere_is_one_line(folder, digits, tmp_path):
