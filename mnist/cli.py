@@ -41,12 +41,15 @@ def parse(kind: type[Config], command: str, default: Config | None = None) -> Co
 
 
 def said_of(*flags: str) -> dict[str, str]:
-    """Return the values of some flags on the command line, as they stand there, before it is read as a whole."""
+    """Return the values of some flags on the command line, as they stand there, before it is read as a whole.
+
+    One without a value, or with None for it, is not among them.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flag in flags:
         parser.add_argument(f"--{flag}", nargs="?")
     found, _ = parser.parse_known_args()
-    return {flag: value for flag, value in vars(found).items() if value is not None}
+    return {flag: value for flag, value in vars(found).items() if value not in (None, "None")}
 
 
 def _unboxed(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from mnist.cli import parse, run
+from mnist.cli import parse, run, said_of
 from mnist.errors import DivergenceError, UserError
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,11 @@ class Flags:
 def parsed(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["command", *arguments])
     return parse(Flags, "python -m command")
+
+
+def test_of_some_flags_the_values_are_known_before_all_are_read(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["command", "--kind=fancy", "--rate", "None", "--width", "3", "--out-dir"])
+    assert said_of("kind", "rate", "out-dir", "widths") == {"kind": "fancy"}
 
 
 def test_without_flags_there_are_the_defaults(monkeypatch):
