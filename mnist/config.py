@@ -54,11 +54,11 @@ class TrainConfig:
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, such as 0.999, which then is the network; 0 for none."""
     init: Init = "he"
-    """How the weights start."""
+    """How the weights of linear layers start; those of convolutions always do so by he."""
     activation: Activation = "relu"
     """The function between the layers."""
     seed: int = 0
-    """Decides the first weights, what is held out and the order of the images: equal seed, equal result."""
+    """Decides all that is drawn at random, from the first weights to the last distortion: equal seed, equal result."""
     validation: float = 0.0
     """Share of the training images of each class to hold out: the network of the epoch best at them is kept."""
     shift: int = 1
