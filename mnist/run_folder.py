@@ -79,7 +79,7 @@ class RunFolder:
 
     def _write_text(self, name: str, text: str) -> None:
         with _telling_of(self.path), replacing(self.path / name) as draft:
-            draft.write_text(text)
+            draft.write_text(text, encoding="utf-8", errors=settings.ERRORS)
 
 
 def load_network(folder: Path) -> nets.Sequential:

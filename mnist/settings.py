@@ -16,6 +16,10 @@ _OF_THE_FOLDER = ("out", "resume")
 """Where a run is, and where it came from, is no setting of one like it."""
 
 
+ERRORS = "surrogateescape"
+"""How bytes that are no UTF-8 are written and read: the name of a folder may have some."""
+
+
 def text(config: TrainConfig) -> str:
     """Write a configuration as TOML; what has no value is left out."""
     fields = {name: value for name, value in config.as_json().items() if name not in _OF_THE_FOLDER}
@@ -29,7 +33,7 @@ def read(path: Path) -> TrainConfig:
         UserError: the file cannot be read, is no TOML, or says what is no setting or makes no sense.
     """
     try:
-        return replaced(TrainConfig(), tomllib.loads(path.read_text(encoding="utf-8")))
+        return replaced(TrainConfig(), tomllib.loads(path.read_text(encoding="utf-8", errors=ERRORS)))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (RecursionError, UserError, ValueError) as error:

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from mnist.engines import by_autodiff, load_engine
 from mnist.errors import UserError
 from mnist.evaluation import evaluate
 from mnist.recipes import AS_THEY_ARE
+from mnist.run_folder import RunFolder
 from mnist.state import DataStamp
 from mnist.steps import make_steps
 from nets import checkpoint
@@ -546,6 +548,13 @@ def test_a_state_comes_back_as_it_was(tmp_path, optimizer):
     assert type(again.optimizer) is type(run.optimizer)
     np.testing.assert_equal(again.averages.state_dict(), run.averages.state_dict())
     np.testing.assert_equal(again.best, run.best)
+
+
+def test_the_data_may_lie_in_a_folder_of_any_name(tmp_path):
+    given = config(tmp_path, data_dir=Path(os.fsdecode(b"caf\xe9 \xc3\xa9")))
+    RunFolder(tmp_path).write_epoch(state.begin(given, DataStamp("mnist", 1, 1, "")))
+    assert settings.read(tmp_path / "config.toml").data_dir == given.data_dir
+    assert state.load(tmp_path / "state.safetensors").config.data_dir == given.data_dir
 
 
 def test_a_copy_of_a_state_goes_on_by_itself():
