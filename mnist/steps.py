@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import autodiff as ad
 import nets
+from mnist import gradients
 from mnist.engines import Engine
+from mnist.gradients import Norms
 from mnist.state import State
 
-Step = Callable[[Any, Any], float]
-"""Takes a batch x (m, 784) and its labels y (m,), moves the network, and returns the loss before."""
+Step = Callable[[Any, Any, bool], tuple[float, Norms]]
+"""Takes a batch x (m, 784), its labels y (m,), and whether to measure; moves the network, and returns the loss before.
 
-
-class Steps(NamedTuple):
-    """Two ways to take a step: one leaves the gradients in `.grad`, to be measured; one, compiled perhaps, is quick."""
-
-    measured: Step
-    quick: Step
+With it comes how large the gradients were before they were clipped, if they are measured.
+"""
 
 
 _EACH, _EACH_COMPILED = 32, 256
@@ -35,27 +33,31 @@ def is_measured(number: int, steps: int, jit: bool) -> bool:
     return (steps - number) % (_EACH_COMPILED if jit else _EACH) == 0
 
 
-def make_steps(run: State, engine: Engine) -> Steps:
-    """Return what moves the network of a run by a batch, and gives the loss before."""
+def make_step(run: State, engine: Engine) -> Step:
+    """Return what moves the network of a run by a batch; it is compiled, if that is asked for, but to measure."""
     model, optimizer, smoothing = run.model, run.optimizer, run.config.label_smoothing
     loss_and_gradients = partial(engine, label_smoothing=smoothing) if smoothing else engine
 
-    def step(x: Any, y: Any) -> float:
+    def step(x: Any, y: Any, measured: bool) -> tuple[float, Norms]:
         optimizer.zero_grad()
         loss = loss_and_gradients(model, x, y)
+        norms = gradients.norms(model) if measured else {}
         if math.isfinite(loss):
             _move(run)
-        return loss
+        return loss, norms
 
     @ad.jit
-    def compiled_step(x: Any, y: Any) -> ad.Tensor:
+    def compiled(x: Any, y: Any) -> ad.Tensor:
         loss = nets.cross_entropy(model(x), y, smoothing)
         optimizer.zero_grad()
         loss.backward()
         _move(run)
         return loss
 
-    return Steps(step, (lambda x, y: float(compiled_step(x, y).item())) if run.config.jit else step)
+    def quick_step(x: Any, y: Any, measured: bool) -> tuple[float, Norms]:
+        return step(x, y, measured) if measured else (float(compiled(x, y).item()), {})
+
+    return quick_step if run.config.jit else step
 
 
 def _move(run: State) -> None:

@@ -27,7 +27,7 @@ from mnist.errors import DivergenceError, UserError, signal_of
 from mnist.evaluation import Evaluation, Forward, evaluate
 from mnist.run_folder import STATE, RunFolder
 from mnist.state import DataStamp, Row, State
-from mnist.steps import Steps, is_measured, make_steps
+from mnist.steps import Step, is_measured, make_step
 from mnist.validation import best_epoch, hold_out
 from nets.schedules import SCHEDULES
 
@@ -181,10 +181,10 @@ def _steps_each(run: State, splits: Splits) -> int:
 def _epochs(run: State, engine: Engine, splits: Splits, callbacks: Sequence[Callback]) -> Iterator[Row]:
     """Train the epochs that are left one by one, and yield the row that each adds to the history."""
     config = run.config
-    ways, forward = make_steps(run, engine), compiled(config, run.model)
+    step, forward = make_step(run, engine), compiled(config, run.model)
     steps_each = _steps_each(run, splits)
     first, steps = len(run.history) * steps_each, config.epochs * steps_each
-    rates = (config.learning_rate * SCHEDULES[config.schedule](step, steps) for step in range(first, steps))
+    rates = (config.learning_rate * SCHEDULES[config.schedule](number, steps) for number in range(first, steps))
     for callback in callbacks:
         callback.on_train_begin()
     for epoch in range(len(run.history) + 1, config.epochs + 1):
@@ -193,7 +193,7 @@ def _epochs(run: State, engine: Engine, splits: Splits, callbacks: Sequence[Call
         for callback in callbacks:
             callback.on_epoch_begin(epoch)
         start = time.perf_counter()
-        norms = _train_epoch(run, ways, rates, splits.train, epoch, callbacks)
+        norms = _train_epoch(run, step, rates, splits.train, epoch, callbacks)
         seconds = time.perf_counter() - start
         with run.averaged():
             row = {"epoch": epoch, **_measure(run.model, splits, forward), "l2_penalty": _penalty(config, run.model)}
@@ -225,7 +225,7 @@ def _measure(model: nets.Module, splits: Splits, forward: Forward) -> dict[str, 
 
 
 def _train_epoch(
-    run: State, ways: Steps, rates: Iterator[float], split: data.Split, epoch: int, callbacks: Sequence[Callback]
+    run: State, step: Step, rates: Iterator[float], split: data.Split, epoch: int, callbacks: Sequence[Callback]
 ) -> gradients.Norms:
     """Take a step on each batch of an epoch, each at the next of the learning rates.
 
@@ -239,12 +239,11 @@ def _train_epoch(
             run.optimizer.lr = next(rates)
             moment = f"at step {number} of epoch {epoch}"
             measured = is_measured(number, len(rows), config.jit)
-            step = ways.measured if measured else ways.quick
-            loss = step(x, y)
+            loss, norm = step(x, y, measured)
             _check_finite(loss, moment, config)
+            _check_finite(sum(norm.values()), moment, config, "norm of the gradient")
             if measured:
-                norms.append(gradients.norms(run.model))
-                _check_finite(sum(norms[-1].values()), moment, config, "norm of the gradient")
+                norms.append(norm)
             for callback in callbacks:
                 callback.on_train_batch_end(number, {"loss": loss})
     run.optimizer.zero_grad()  # which would only be copied

@@ -23,7 +23,7 @@ from mnist.evaluation import evaluate
 from mnist.recipes import AS_THEY_ARE
 from mnist.run_folder import RunFolder
 from mnist.state import DataStamp
-from mnist.steps import make_steps
+from mnist.steps import make_step
 from nets import checkpoint
 
 FILES = [
@@ -202,7 +202,7 @@ def test_the_network_of_a_run_has_the_averages_of_its_statistics_too_and_they_go
     batch, labels = np.random.default_rng(0).random((4, 784), np.float32), np.arange(4)
     average, draws = np.zeros(32), []
     for _ in range(2):
-        make_steps(run, by_autodiff).quick(batch, labels)
+        make_step(run, by_autodiff)(batch, labels, False)
         average = 0.75 * average + 0.25 * run.model[2].running_mean.data
         draws.append(run.model[-2].state.data[1])
         state.save(run, tmp_path / "state.safetensors")

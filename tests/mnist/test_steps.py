@@ -39,6 +39,15 @@ def test_the_gradients_of_a_step_are_held_to_a_norm(tmp_path, monkeypatch, clip,
     np.testing.assert_allclose(np.linalg.norm(np.diff(weights, axis=0).astype(float), axis=1), expected, rtol=1e-4)
 
 
+def test_the_norms_in_the_history_are_those_before_the_gradients_are_clipped(tmp_path):
+    given = {"engine": "manual", "batch_size": 4000, "optimizer": "sgd"}
+    clipped, plain = (run(tmp_path / name, clip=clip, **given) for name, clip in (("clipped", 1e-3), ("plain", None)))
+    columns = [name for name in plain.history[0] if name.startswith("gradient_norm")]
+    assert len(columns) == 2
+    assert [clipped.history[0][name] for name in columns] == [plain.history[0][name] for name in columns]
+    assert clipped.history[0]["train_loss"] != plain.history[0]["train_loss"]
+
+
 def test_the_network_is_the_average_of_its_weights_along_the_way(tmp_path, monkeypatch, digits):
     real, weights = load_engine("manual"), []
 
