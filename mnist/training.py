@@ -82,8 +82,8 @@ def fit(config: TrainConfig, announce: Announce = print, callbacks: Iterable[Cal
     splits = Splits(digits.train, None, digits.test)
     if config.validation:
         splits = Splits(*hold_out(digits.train, config.validation, config.seed), digits.test)
-    folder = RunFolder(config.out)
     run = found or state.begin(config, stamp)
+    folder = RunFolder(config.out)
     announce(repr(run.model))
     if found:
         folder.write_epoch(run)

@@ -442,3 +442,9 @@ def test_a_file_that_cannot_be_written_is_a_mistake_and_leaves_no_draft(tmp_path
     with pytest.raises(UserError, match="--out"):
         run(tmp_path, epochs=1, layers=(784, 10))
     assert not [found for found in files_in(tmp_path) if found.startswith(".")]
+
+
+def test_a_network_larger_than_the_memory_is_one_line_and_leaves_no_folder(tmp_path):
+    with pytest.raises(UserError, match=r"^--layers 784 1000000000000 10: Unable to allocate .*; choose smaller ones$"):
+        run(tmp_path / "run", layers=(784, 10**12, 10))
+    assert files_in(tmp_path) == []
