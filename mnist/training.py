@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,28 +94,31 @@ def fit(config: TrainConfig, announce: Announce = print, callbacks: Iterable[Cal
     model = run.network()
     model.eval()
     test = evaluate(model, digits.test)
-    folder.write_metrics(
-        {
-            "test_accuracy": test.accuracy,
-            "test_loss": test.loss,
-            "dataset": digits.name,
-            "train_size": len(splits.train),
-            "validation_size": len(splits.validation) if splits.validation else 0,
-            "test_size": len(digits.test),
-            "epochs": len(run.history),
-            "best_epoch": best_epoch(run.history) if run.best else len(run.history),
-            "interrupted": signal is not None,
-            "seconds": run.seconds,
-            "engine": config.engine,
-            "parameters": sum(parameter.size for parameter in model.parameters()),
-            "test_accuracy_by_class": (test.right / np.maximum(test.images, 1)).tolist(),
-        }
-    )
+    folder.write_metrics(_metrics(run, splits, test, signal))
     if run.history:
         names = classes_of(config.dataset)
         folder.write_pictures(pictures.of_training(run.history, model, names))
         folder.write_pictures(pictures.of_evaluation(test, model, digits.test, names))
     return Result(config, model, run.history, test, folder.path, signal)
+
+
+def _metrics(run: State, splits: Splits, test: Evaluation, signal: Signals | None) -> dict[str, Any]:
+    """Return what metrics.json says of a run that has ended."""
+    return {
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "dataset": run.data.name,
+        "train_size": len(splits.train),
+        "validation_size": len(splits.validation) if splits.validation else 0,
+        "test_size": len(splits.test),
+        "epochs": len(run.history),
+        "best_epoch": best_epoch(run.history) if run.best else len(run.history),
+        "interrupted": signal is not None,
+        "seconds": run.seconds,
+        "engine": run.config.engine,
+        "parameters": sum(parameter.size for parameter in run.model.parameters()),
+        "test_accuracy_by_class": (test.right / np.maximum(test.images, 1)).tolist(),
+    }
 
 
 def _find(path: Path, data_dir: Path | None) -> State:
