@@ -99,7 +99,7 @@ def write_pictures(folder: Path, drawn: Iterable[tuple[str, Figure]]) -> None:
     from viz import figures  # it imports matplotlib, which takes half a second
 
     for name, figure in drawn:
-        with _telling_of(folder), replacing(folder / name) as draft:
+        with _telling_of(folder, "mend that"), replacing(folder / name) as draft:
             figures.save(figure, draft)
 
 
@@ -108,13 +108,13 @@ def _as_json(content: Mapping[str, Any]) -> str:
 
 
 @contextlib.contextmanager
-def _telling_of(path: Path) -> Iterator[None]:
-    """Turn the errors of writing to a folder into one line."""
+def _telling_of(path: Path, remedy: str = "mend that or name another by --out") -> Iterator[None]:
+    """Turn the errors of writing to a folder into one line, which says what to do."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise UserError(f"{path} cannot be written to ({reason}); mend that or name another by --out") from error
+        raise UserError(f"{path} cannot be written to ({reason}); {remedy}") from error
 
 
 def next_free(parent: Path) -> Path:

@@ -144,6 +144,14 @@ def test_a_submission_of_nothing_or_to_nowhere_is_one_line(folder, digits, tmp_p
         evaluate.submit(checkpoint.load(folder / "model.safetensors"), some, tmp_path / "nowhere" / "submission.csv")
 
 
+def test_a_folder_that_takes_no_pictures_is_one_line(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("*.png"))
+    (tmp_path / "run" / "confusion.png").mkdir()
+    done = run(tmp_path / "run")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path / 'run'} cannot be written to (Is a directory); mend that\n"
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
