@@ -102,6 +102,12 @@ class Graph:
         """Return the operations of one pass."""
         return [operation for operation in self.operations if operation.during == during]
 
+    def forget_numbers(self) -> None:
+        """Keep shape and dtype alone of the arrays that were computed: they may take more memory than all else."""
+        for operation in self.operations:
+            if isinstance(data := operation.output.data, np.ndarray) and data.ndim:
+                operation.output.data = np.broadcast_to(np.zeros((), data.dtype), data.shape)
+
     def __iter__(self) -> Iterator[Operation]:
         return iter(self.operations)
 

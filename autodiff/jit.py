@@ -82,7 +82,7 @@ class Jit:
             return out
         versions.insert(0, version)
         del versions[_MOST_VERSIONS:]
-        return version.run_instead(args)
+        return version.run(args)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Be a method where f is one."""
@@ -90,7 +90,7 @@ class Jit:
 
     @property
     def graph(self) -> Graph:
-        """The graph that was compiled, as the passes have left it."""
+        """The graph that was compiled, as the passes have left it; of its arrays it knows shape and dtype alone."""
         return self._program.graph
 
     @property
@@ -117,7 +117,11 @@ class _Version:
         self._without = without
 
     def trace(self, args: Arguments) -> Any:
-        """Run the function, and keep what is needed to run it again without it."""
+        """Run the function, and keep what is needed to run it again without it.
+
+        Unless the next call would do something else, what it did is undone, for `run` to do, so that the first call
+        gives the bits of any other.
+        """
         self._tracer = tracer = SourceTracer()
         surroundings = list(_surroundings(self._f))
         given = [_announced(tracer, arg, i, name) for i, (arg, name) in enumerate(_named(self._f, args))]
@@ -135,12 +139,10 @@ class _Version:
         kept = (guard for guard, is_content in surroundings if not is_content or guard(args))  # f changes the others
         self._guards = [*tracer.guards.values(), *kept]
         self.is_settled = tracer.is_settled
+        if self.is_settled:
+            tracer.undo()
+        tracer.release()
         return self._out
-
-    def run_instead(self, args: Arguments) -> Any:
-        """Undo what the trace did and do it in machine code, so that the first call gives the bits of any other."""
-        self._tracer.undo()
-        return self.run(args)
 
     def holds(self, args: Arguments) -> bool:
         """Whether a call would be traced as it was then."""

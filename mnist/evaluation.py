@@ -16,8 +16,8 @@ from mnist.data import CLASSES, Split
 Forward = Callable[[Any], Tensor]
 """Takes images (m, 784) and returns their logits (m, 10)."""
 
-_CHUNK = 1000
-"""Images looked at together: the scaled pixels of all 60,000 would take 190 MB."""
+_CHUNK = 250
+"""Images looked at together: the windows of a convolution take up to a megabyte each."""
 
 
 @dataclass(frozen=True)

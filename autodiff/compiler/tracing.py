@@ -184,6 +184,12 @@ class SourceTracer(Tracer):
         for variable, gradient in self._gradients.values():
             variable.grad = gradient
 
+    def release(self) -> None:
+        """Let go of all arrays that were computed: the graph is complete, and is worth more than its numbers."""
+        self._kept.clear()
+        self._values.clear()
+        self.graph.forget_numbers()
+
     def forgotten(self) -> list[Variable]:
         """Return the variables that have no gradient afterwards, whatever they had before."""
         return [variable for variable in self._reset.values() if variable.grad is None]

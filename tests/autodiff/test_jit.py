@@ -1,6 +1,8 @@
 """A compiled function does what the function does, call after call, and is never silently stale."""
 
 import functools
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -647,6 +649,26 @@ def test_a_wrong_label_in_a_compiled_step_is_an_error_and_the_next_call_is_right
     with pytest.raises(IndexError, match="out of range"):
         compiled(x, np.full_like(y, 3))
     assert compiled(x, y).item() == pytest.approx(wanted, rel=1e-13)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])  # whose first step is traced, but not compiled
+def test_the_arrays_of_a_trace_are_let_go_at_once(optimizer):
+    model, _, step = training(OPTIMIZERS[optimizer])
+    traced = []
+
+    @ad.jit
+    def compiled(x, y):
+        traced.append(weakref.ref(ad.exp(model(x))._data))
+        return step(x, y)
+
+    gc.disable()
+    try:
+        for i in range(3):
+            compiled(*batch(i))
+            assert traced
+            assert not any(array() is not None for array in traced)
+    finally:
+        gc.enable()
 
 
 # ── what it tells ───────────────────────────────────────────────────────────────────────────────────────
