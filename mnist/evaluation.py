@@ -17,7 +17,7 @@ Forward = Callable[[Any], Tensor]
 """Takes images (m, 784) and returns their logits (m, 10)."""
 
 _CHUNK = 250
-"""Images looked at together: the windows of a convolution take up to a megabyte each."""
+"""Images looked at together: the windows of a convolution take some 200 kB of each."""
 
 
 @dataclass(frozen=True)
