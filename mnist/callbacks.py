@@ -110,6 +110,6 @@ def describe(row: Mapping[str, float], config: TrainConfig) -> str:
     parts = [f"epoch {row['epoch']:>{len(str(config.epochs))}}/{config.epochs}"]
     splits = [name.removesuffix("_loss") for name in row if name.endswith("_loss")]
     parts += [f"{split} loss {row[f'{split}_loss']:.4f}  accuracy {row[f'{split}_accuracy']:.2%}" for split in splits]
-    if config.weight_decay:
+    if row["l2_penalty"]:
         parts.append(f"l2 {row['l2_penalty']:.4f}")
     return "   ".join([*parts, f"{row['seconds']:.1f} s"])

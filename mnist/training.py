@@ -199,7 +199,7 @@ def _epochs(run: State, engine: Engine, splits: Splits, callbacks: Sequence[Call
         norms = _train_epoch(run, step, rates, splits.train, epoch, callbacks)
         seconds = time.perf_counter() - start
         with run.averaged():
-            row = {"epoch": epoch, **_measure(run.model, splits, forward), "l2_penalty": _penalty(config, run.model)}
+            row = {"epoch": epoch, **_measure(run.model, splits, forward), "l2_penalty": _penalty(run.optimizer)}
             losses = sum(value for name, value in row.items() if name.endswith(("_loss", "_penalty")))
             _check_finite(losses, f"after epoch {epoch}", config)
             run.history.append({**row, "seconds": seconds, **norms})
@@ -268,9 +268,10 @@ def _check_finite(number: float, moment: str, config: TrainConfig, what: str = "
         raise DivergenceError(f"the {what} became {number} {moment}: lower --lr, which is {config.learning_rate:g}")
 
 
-def _penalty(config: TrainConfig, model: nets.Module) -> float:
-    """Return λ/2·‖W‖² over the weights, which the loss does not contain."""
-    if not config.weight_decay:
+def _penalty(optimizer: nets.Optimizer) -> float:
+    """Return λ/2·‖W‖² over the weights, which the loss does not contain; there is none where the decay is decoupled."""
+    if isinstance(optimizer, nets.AdamW):
         return 0.0
-    return config.weight_decay / 2 * sum(float(np.sum(p.data**2)) for p in model.parameters() if p.ndim > 1)
+    decayed = [(group["weight_decay"], group["params"]) for group in optimizer.param_groups if group["weight_decay"]]
+    return math.fsum(decay / 2 * float(np.sum(p.data**2)) for decay, weights in decayed for p in weights)
 

@@ -276,8 +276,9 @@ def test_the_penalty_is_reported_apart_from_the_loss(finished, digits):
     assert finished.history[-1]["train_loss"] == evaluate(finished.model, digits.train).loss
 
 
-def test_without_l2_there_is_no_penalty(tmp_path):
-    assert run(tmp_path, epochs=1).history[0]["l2_penalty"] == 0
+@pytest.mark.parametrize("settings", [{}, {"optimizer": "adamw", "l2": 0.1}], ids=["without l2", "decoupled"])
+def test_without_l2_in_the_gradient_there_is_no_penalty(tmp_path, settings):
+    assert run(tmp_path, epochs=1, **settings).history[0]["l2_penalty"] == 0
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw"])
