@@ -199,6 +199,7 @@ def _epochs(run: State, engine: Engine, splits: Splits, callbacks: Sequence[Call
         norms = _train_epoch(run, step, rates, splits.train, epoch, callbacks)
         seconds = time.perf_counter() - start
         with run.averaged():
+            nets.update_batch_norm(run.model, _undistorted(splits.train, config, epoch), forward)
             row = {"epoch": epoch, **_measure(run.model, splits, forward), "l2_penalty": _penalty(run.optimizer)}
             losses = sum(value for name, value in row.items() if name.endswith(("_loss", "_penalty")))
             _check_finite(losses, f"after epoch {epoch}", config)
@@ -215,6 +216,17 @@ def compiled(config: TrainConfig, model: nets.Module) -> Forward:
     third of the time.
     """
     return ad.jit(lambda x: model(x)) if config.jit and config.network != "mlp" else model
+
+
+_ENOUGH = 10_000
+_TOGETHER = 250
+
+
+def _undistorted(split: data.Split, config: TrainConfig, epoch: int) -> Iterator[np.ndarray]:
+    """Yield training images as those to come will be, in parts, as many as it takes to know mean and variance well."""
+    rows = next(batches(len(split), _ENOUGH, config.seed, epoch))
+    for part in np.array_split(rows, -(-len(rows) // _TOGETHER)):
+        yield split.batch(part)[0]
 
 
 def _measure(model: nets.Module, splits: Splits, forward: Forward) -> dict[str, float]:

@@ -12,7 +12,7 @@ from nets.initializers import he, xavier
 from nets.layers import MLP, Flatten, Linear, Sequential, Unflatten
 from nets.losses import cross_entropy
 from nets.module import Buffer, Module, Parameter
-from nets.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from nets.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm, update_batch_norm
 from nets.optimizers import SGD, Adam, AdamW, Optimizer
 from nets.pooling import AvgPool2d, MaxPool2d, avg_pool2d, max_pool2d
 
@@ -50,6 +50,7 @@ __all__ = [
     "cross_entropy",
     "he",
     "max_pool2d",
+    "update_batch_norm",
     "xavier",
 ]
 

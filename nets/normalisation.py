@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -121,6 +122,45 @@ class BatchNorm2d(BatchNorm):
     """`BatchNorm` of images."""
 
     inputs: ClassVar = {4: "images (m, channels, height, width)"}
+
+
+def update_batch_norm(model: Module, batches: Iterable[Any], forward: Callable[[Any], Any] | None = None) -> None:
+    """Let the running statistics of all `BatchNorm` layers be the mean of those of some batches, of equal weight.
+
+    Those that training leaves behind are of its last few batches, of distorted images perhaps, which are smoother than
+    those that the network will see, and of weights that still changed (Wu and Johnson, Rethinking "Batch" in BatchNorm,
+    2021; PyTorch's `update_bn`). All other layers behave as in use.
+
+    Args:
+        model: the network. On an error nothing of it is changed.
+        batches: what it is to be used on, or what resembles that.
+        forward: what computes the network's output, if it is not the network itself: a compiled function, say.
+    """
+    norms = [module for module in model.modules() if isinstance(module, BatchNorm)]
+    if not norms:
+        return
+    statistics = [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var)]
+    modes = [(module, module.training) for module in model.modules()]
+    momenta = [(norm, norm.momentum) for norm in norms]
+    before = [buffer.data.copy() for buffer in statistics]
+    found = []
+    model.eval()
+    for norm in norms:
+        norm.training, norm.momentum = True, 1.0
+    try:
+        with ad.no_grad():
+            for x in batches:
+                (forward or model)(x)
+                found.append([buffer.data.copy() for buffer in statistics])
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for norm, momentum in momenta:
+            norm.momentum = momentum
+        for buffer, array in zip(statistics, before, strict=True):
+            buffer.data = array
+    for buffer, arrays in zip(statistics, zip(*found, strict=True), strict=False):
+        buffer.data = np.mean(arrays, axis=0, dtype=np.float64).astype(buffer.dtype)
 
 
 class LayerNorm(Module):

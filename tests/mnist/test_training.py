@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 import math
 import tomllib
@@ -11,8 +12,9 @@ import pytest
 
 import nets
 from autodiff import Tensor
-from mnist import TrainConfig, fit, settings, training
+from mnist import TrainConfig, data, fit, settings, training
 from mnist.building import make_optimizer
+from mnist.data import Split
 from mnist.engines import load_engine
 from mnist.errors import DivergenceError, UserError
 from mnist.evaluation import evaluate
@@ -263,6 +265,17 @@ def test_runs_without_a_folder_are_numbered(tmp_path, monkeypatch):
         f"runs/{number}" for number in ("001", "002", "003", "005")
     ]
     assert all(files_in(folder) == FILES for folder in folders)
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.9}], ids=["as trained", "averaged"])
+def test_batch_norms_know_the_images_as_they_are_and_not_as_they_are_bent(tmp_path, monkeypatch, digits, settings):
+    few = Split(digits.train.images[:200], digits.train.labels[:200])
+    monkeypatch.setattr(data, "load", lambda *args, **kwargs: dataclasses.replace(digits, train=few))
+    done = run(tmp_path, network="cnn", layers=TrainConfig.layers, epochs=1, elastic=60.0, rotate=45.0, **settings)
+    _, convolution, norm = itertools.islice(done.model, 3)
+    seen = convolution(few.batch(slice(None))[0].reshape(-1, 1, 28, 28)).data
+    np.testing.assert_allclose(norm.running_mean.data, seen.mean((0, 2, 3)), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(norm.running_var.data, seen.var((0, 2, 3)), rtol=1e-3)
 
 
 # ── L2 and optimizers ───────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import autodiff as ad
 import nets
 from autodiff import Tensor
 
@@ -148,3 +149,59 @@ def test_what_cannot_be_normalised_is_refused_in_one_line(make, told):
     with pytest.raises(ValueError, match=told) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+# ── statistics of other images than those of training ───────────────────────────────────────────────────
+
+
+def rows(seed):
+    return np.float32(normal(8, 3, seed=seed))
+
+
+def trained_on(x):
+    """A network of two batch norms and a dropout, in training, whose statistics have followed some rows a little."""
+    rng = np.random.default_rng(0)
+    layers = [nets.Linear(3, 4, rng=rng), nets.BatchNorm1d(4), nets.ReLU(), nets.Dropout(0.5, rng=rng)]
+    model = nets.Sequential(*layers, nets.Linear(4, 2, rng=rng), nets.BatchNorm1d(2, momentum=0.3))
+    model(x)
+    return model
+
+
+@pytest.mark.parametrize("compile", [lambda model: None, lambda model: model, lambda model: ad.jit(lambda x: model(x))])
+def test_statistics_become_the_mean_of_those_of_the_batches(compile):
+    model = trained_on(rows(0))
+    batches = [rows(i) for i in range(1, 4)]
+    first, norm, _, _, last, last_norm = model
+    hidden = [x @ first.weight.data + first.bias.data for x in batches]
+    scaled = [(h - h.mean(0)) / np.sqrt(h.var(0) + norm.eps) for h in hidden]
+    out = [np.maximum(h, 0) @ last.weight.data + last.bias.data for h in scaled]  # nothing is left out
+    weights = [p.data.copy() for p in model.parameters()]
+
+    nets.update_batch_norm(model, iter(batches), compile(model))
+    for layer, seen in ((norm, hidden), (last_norm, out)):
+        np.testing.assert_allclose(layer.running_mean.data, np.mean([z.mean(0) for z in seen], 0), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(layer.running_var.data, np.mean([z.var(0, ddof=1) for z in seen], 0), rtol=1e-4)
+        assert layer.running_mean.dtype == layer.running_var.dtype == np.float32
+    assert [norm.momentum, last_norm.momentum] == [0.1, 0.3]
+    assert all(module.training for module in model.modules())
+    for p, before in zip(model.parameters(), weights, strict=True):
+        np.testing.assert_array_equal(p.data, before)
+        assert p.grad is None
+
+
+def test_what_was_in_use_is_in_use_again_even_after_an_error():
+    model = trained_on(rows(0)).eval()
+    before = model.state_dict()
+    with pytest.raises(ValueError, match="matmul"):
+        nets.update_batch_norm(model, [rows(1), np.zeros((8, 5), np.float32)])
+    assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
+    assert not any(module.training for module in model.modules())
+    assert [norm.momentum for norm in model.modules() if isinstance(norm, nets.BatchNorm1d)] == [0.1, 0.3]
+
+
+def test_without_batch_norm_or_batches_nothing_is_done():
+    model = trained_on(rows(0))
+    before = model.state_dict()
+    nets.update_batch_norm(model, [])
+    nets.update_batch_norm(nets.Linear(3, 2, rng=np.random.default_rng(0)), iter(()).__next__)
+    assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
