@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -140,27 +141,33 @@ def update_batch_norm(model: Module, batches: Iterable[Any], forward: Callable[[
     if not norms:
         return
     statistics = [buffer for norm in norms for buffer in (norm.running_mean, norm.running_var)]
+    found = []
+    with _following_at_once(model, norms, statistics), ad.no_grad():
+        for x in batches:
+            (forward or model)(x)
+            found.append([buffer.data.copy() for buffer in statistics])
+    for buffer, arrays in zip(statistics, zip(*found, strict=True), strict=False):
+        buffer.data = np.mean(arrays, axis=0, dtype=np.float64).astype(buffer.dtype)
+
+
+@contextlib.contextmanager
+def _following_at_once(model: Module, norms: list[BatchNorm], statistics: list[Buffer]) -> Iterator[None]:
+    """Let the running statistics be those of each batch, and all other layers be in use; then all is as before."""
     modes = [(module, module.training) for module in model.modules()]
     momenta = [(norm, norm.momentum) for norm in norms]
-    before = [buffer.data.copy() for buffer in statistics]
-    found = []
+    before = [(buffer, buffer.data.copy()) for buffer in statistics]
     model.eval()
     for norm in norms:
         norm.training, norm.momentum = True, 1.0
     try:
-        with ad.no_grad():
-            for x in batches:
-                (forward or model)(x)
-                found.append([buffer.data.copy() for buffer in statistics])
+        yield
     finally:
         for module, mode in modes:
             module.training = mode
         for norm, momentum in momenta:
             norm.momentum = momentum
-        for buffer, array in zip(statistics, before, strict=True):
+        for buffer, array in before:
             buffer.data = array
-    for buffer, arrays in zip(statistics, zip(*found, strict=True), strict=False):
-        buffer.data = np.mean(arrays, axis=0, dtype=np.float64).astype(buffer.dtype)
 
 
 class LayerNorm(Module):
