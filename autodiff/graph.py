@@ -129,6 +129,7 @@ class Tracer(Watcher):
         self._passes: list[Pass] = ["forward"]
         self._values: dict[int, Value] = {}
         self._kept: list[Array] = []  # so that no array's id is given to another
+        self._results: list[tuple[Variable, Value]] = []
         self._modules: list[tuple[Any, str]] = []
         self._paths: dict[int, str] = {}
         self._rule: tuple[Operation, int | None] | None = None
@@ -151,6 +152,11 @@ class Tracer(Watcher):
             value = self.add(array, "parameter" if path else "constant")
             value.path = path
         return value
+
+    def learn_names(self) -> None:
+        """Call each value what its variable is called by now: a result has no name before it has been made."""
+        for variable, value in self._results:
+            value.name = variable.name or value.name
 
     def read_tape(self, output: Variable) -> None:
         """Write down the tape that led to a variable, which is the output."""
@@ -191,6 +197,8 @@ class Tracer(Watcher):
             primitive, inputs, attributes, output, self._passes[-1], place, self._scope(), self._rule
         )
         self.graph.operations.append(output.operation)
+        if isinstance(result, Variable):
+            self._results.append((result, output))
 
     def enter(self, module: Any) -> None:
         """Learn the names of the modules and parameters within the outermost module."""

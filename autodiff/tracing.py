@@ -96,6 +96,7 @@ def trace(f: Callable[..., Any], *args: Array) -> Graph:
     with watching(tracer):
         out = f(*inputs)
     graph.outputs = [tracer.value_of(output) for output in _flat(out)]
+    tracer.learn_names()
     return graph
 
 

@@ -187,6 +187,7 @@ class SourceTracer(Tracer):
     def release(self) -> None:
         """Let go of all arrays that were computed: the graph is complete, and is worth more than its numbers."""
         self._kept.clear()
+        self._results.clear()
         self._values.clear()
         self.graph.forget_numbers()
 

@@ -48,3 +48,17 @@ def test_gradients_that_variables_hold_are_told_from_those_that_are_computed():
     y.backward()
     assert [value.data is x.grad.data for value in ad.Graph.of(y).of_kind("gradient")] == [True]
     assert ad.trace(ad.grad(lambda x: (x * 2.0).sum()), random((3,))).of_kind("gradient") == []
+
+
+def test_a_result_is_called_what_the_function_calls_it():
+    def f(x):
+        z = ad.sin(x)
+        z.name = "z"
+        y = z * z
+        y.name = "y"
+        return y
+
+    lines = ad.trace(ad.value_and_grad(f), random((3,)).sum()).equations()
+    assert "z  = sin(x)" in lines
+    assert "y  = z·z" in lines
+    assert "dz = dy·z + dy·z" in lines
