@@ -2,9 +2,11 @@
 
 What was chosen was chosen on images held out from the training set; the test images have chosen nothing. Of 10,000
 that were held out 784-800-10 knew 99.21 % after 60 epochs on images bent by 34, as in the paper, 99.34 % by 22 and
-99.31 % by 16; 1024-1024 after as many, by 20, knew 99.43 %. Clothes are hurt by being turned and scaled, 88.6 %, and
-helped by being shifted, 90.4 %. `cnn` knew 99.40 % after 8 epochs, and 99.46 % after 10 on bent images. `strong` has
-not been tried at its full length yet.
+99.31 % by 16. By 20, two layers of 1024 knew 99.43 % after as many and three 99.52 %; two, of images turned by up to 12
+degrees rather than 8 and scaled by 0.15 rather than 0.1, 99.54 %. The `cnn` knew 99.46 to 99.48 % after 10 epochs, and
+no more with half as many channels again, with a fifth convolution, without dropout or by momentum.
+Clothes are hurt by being turned and scaled, 88.6 %, and helped by being shifted, 90.4 %; the `cnn` knew 92.5 % of them
+after 12 epochs.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any, Literal
 from mnist.config import TrainConfig
 from mnist.errors import UserError
 
-PresetName = Literal["tiny", "default", "wide", "simard", "strong", "lenet", "cnn", "fashion-mlp"]
+PresetName = Literal["tiny", "default", "wide", "simard", "strong", "lenet", "cnn", "fashion-mlp", "fashion-cnn"]
 
 AS_THEY_ARE: dict[str, Any] = {"shift": 0, "rotate": 0.0, "scale": 0.0}
 """No image is changed: for a network too small to learn more than the images themselves."""
@@ -30,16 +32,21 @@ PRESETS: dict[PresetName, dict[str, Any]] = {
         "layers": (784, 800, 10), "epochs": 60, "batch_size": 128, "lr": 0.1, "elastic": 22.0, "ema": 0.999,
     },
     "strong": {
-        "layers": (784, 1024, 1024, 10), "epochs": 200, "batch_size": 128, "lr": 0.1, "elastic": 22.0, "ema": 0.999,
+        "layers": (784, 1024, 1024, 10), "epochs": 120, "batch_size": 128, "lr": 0.1,
+        "rotate": 12.0, "scale": 0.15, "elastic": 20.0, "ema": 0.999,
     },
     "lenet": {"network": "lenet", "epochs": 10, "optimizer": "adamw", "lr": 3e-3},
     "cnn": {
-        "network": "cnn", "epochs": 25, "batch_size": 128, "optimizer": "adamw", "lr": 5e-3, "label_smoothing": 0.05,
+        "network": "cnn", "epochs": 30, "batch_size": 128, "optimizer": "adamw", "lr": 5e-3, "label_smoothing": 0.05,
         "elastic": 20.0, "dropout": 0.3,
     },
     "fashion-mlp": {
         "dataset": "fashion-mnist", "layers": (784, 512, 256, 10), "epochs": 40, "batch_size": 128,
         "optimizer": "adamw", "lr": 2e-3, **SHIFTED,
+    },
+    "fashion-cnn": {
+        "dataset": "fashion-mnist", "network": "cnn", "epochs": 20, "batch_size": 128, "optimizer": "adamw", "lr": 5e-3,
+        "label_smoothing": 0.05, "dropout": 0.3, **SHIFTED,
     },
 }  # fmt: skip
 
