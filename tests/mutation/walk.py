@@ -160,7 +160,8 @@ FAULTS = [
     fault("recording", "who listened once is believed to listen for ever", transforms._has_listener,
           "leaf is not None and _listens(leaf)", "leaf is not None"),
     fault("recording", "who listened once is sought no further than where it was found", transforms._has_listener,
-          "variable.node.inputs if variable.node", "variable.node.inputs if variable.node and not leaf"),
+          "variable.node.inputs if variable.node else ()",
+          "variable.node.inputs if variable.node and not leaf else ()"),
     # where the walk goes
     fault("paths", "a leaf off the path is walked to", backward.pull,
           "_made_from(targets, ancestry(output, stop=targets))", "ancestry(output, stop=targets)"),
